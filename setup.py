@@ -1,0 +1,39 @@
+"""Packaging of rstar_jax; tool settings live in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="rstar_jax",
+    version="0.1.0",
+    description="rStar-Math in JAX: small models that solve mathematics by Monte Carlo tree search.",
+    packages=find_packages(include=["rstar_jax", "rstar_jax.*"]),
+    package_data={"rstar_jax": ["py.typed", "**/*.json"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "jax>=0.10.2,<0.11",
+        "flax>=0.12.5,<0.12.9",
+        "optax>=0.2.8",
+        "orbax-checkpoint>=0.12.4,<0.13",
+        "transformers>=5.0,<6",
+        "tokenizers>=0.22",
+        "safetensors>=0.5",
+        "numpy>=2.0",
+        "scipy>=1.14",
+        "sympy>=1.13",
+        "mpmath>=1.3,<1.4",
+        "math-verify==0.9.0",
+        "latex2sympy2_extended==1.11.0",
+        "reasoning-gym==0.1.25",
+        "pyarrow>=18",
+        "httpx>=0.27",
+        "etils[epath]>=1.9",
+        "jaxtyping>=0.3",
+        "tyro>=0.9",
+        "tqdm>=4.66",
+        "matplotlib>=3.9",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "hypothesis>=6"],
+        "dev": ["ruff>=0.8", "pyright>=1.1.390"],
+    },
+)
