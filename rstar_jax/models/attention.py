@@ -1,0 +1,37 @@
+"""Attention and its masks: the `jax.numpy` reference, which runs on every platform."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+
+def attention(
+    q: Float[Array, "B L K G h"],
+    k: Float[Array, "B S K h"],
+    v: Float[Array, "B S K h"],
+    mask: Bool[Array, "B L S"],
+) -> Float[Array, "B L K G h"]:
+    """Grouped-query attention with float32 softmax. A row that sees nothing attends evenly; nobody reads it."""
+    scores = jnp.einsum("BLKGh,BSKh->BKGLS", q, k, preferred_element_type=jnp.float32)
+    scores = jnp.where(mask[:, None, None], scores * q.shape[-1] ** -0.5, -1e30)
+    weights = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
+    return jnp.einsum("BKGLS,BSKh->BLKGh", weights, v)
+
+
+def packed_mask(
+    positions: Int[Array, "B L"], segments: Int[Array, "B L"], branches: Int[Array, "B L"] | None = None
+) -> Bool[Array, "B L L"]:
+    """Who sees whom in a packed row.
+
+    A token sees the tokens of its own segment (0 is padding) at positions up to its own. With `branches`, a segment is a
+    tree of depth two: branch 0 is the trunk that all share, and a token of branch b sees the trunk and branch b only,
+    so that siblings are computed as if each stood alone behind the trunk.
+    """
+    same = (segments[:, :, None] == segments[:, None, :]) & (segments[:, :, None] > 0)
+    causal = positions[:, :, None] >= positions[:, None, :]
+    mask = same & causal
+    if branches is not None:
+        mask &= (branches[:, None, :] == 0) | (branches[:, :, None] == branches[:, None, :])
+    return mask

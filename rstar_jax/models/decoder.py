@@ -1,0 +1,270 @@
+"""The decoder of policy and PPM: Flax NNX declares the parameters, plain `jax` transformations run them.
+
+Stages: `init_params` (or a checkpoint) gives a plain tree of arrays whose layer leaves are stacked along N;
+`hidden_states` runs whole sequences with a scan over layers (training, scoring);
+`cached_hidden_states` runs new tokens against a key/value cache with layers unrolled (prefill, decoding);
+`logits` and `values` are the two heads.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Bool, Float, Int
+
+from rstar_jax.models.attention import attention
+from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.sharding import ACTIVATION, RULES, gather
+
+Params = dict[str, Any]
+Cache = list[tuple[jax.Array, jax.Array]]  # per layer: keys and values, each [B, S, K, h]
+
+
+def _param(key: jax.Array, shape: tuple[int, ...], axes: tuple[str | None, ...], scale: float, dtype: str):
+    return nnx.Param(scale * jax.random.normal(key, shape, jnp.dtype(dtype)), logical_axes=axes)
+
+
+def _constant(value: float, shape: tuple[int, ...], axes: tuple[str | None, ...], dtype: str):
+    return nnx.Param(jnp.full(shape, value, jnp.dtype(dtype)), logical_axes=axes)
+
+
+def rms_norm(x: Float[Array, "*B D"], scale: Float[Array, " D"], eps: float) -> Float[Array, "*B D"]:
+    """Root-mean-square norm in float32."""
+    x32 = x.astype(jnp.float32)
+    x32 = x32 * jax.lax.rsqrt(jnp.mean(x32 * x32, axis=-1, keepdims=True) + eps)
+    return (x32 * scale.astype(jnp.float32)).astype(x.dtype)
+
+
+def rotate(x: Float[Array, "B L *K h"], positions: Int[Array, "B L"], theta: float) -> Float[Array, "B L *K h"]:
+    """Rotary position embedding, half-split as in the Hugging Face checkpoints."""
+    half = x.shape[-1] // 2
+    frequencies = theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    angles = positions.astype(jnp.float32)[..., None] * frequencies
+    angles = angles.reshape(*positions.shape, *(1,) * (x.ndim - 3), half)
+    cos, sin = jnp.cos(angles), jnp.sin(angles)
+    x1, x2 = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
+    return jnp.concatenate([x1 * cos - x2 * sin, x2 * cos + x1 * sin], axis=-1).astype(x.dtype)
+
+
+class Attention(nnx.Module):
+    """Projections of grouped-query attention; query heads are kept as [K, G] so that K alone is sharded."""
+
+    def __init__(self, config: ModelConfig, rngs: nnx.Rngs):
+        c, dtype = config, config.param_dtype
+        D, K, G, h = c.d_model, c.n_kv_heads, c.group_size, c.head_dim
+        self.config = config
+        self.q = _param(rngs.params(), (D, K, G, h), ("embed", "kv_heads", None, None), D**-0.5, dtype)
+        self.k = _param(rngs.params(), (D, K, h), ("embed", "kv_heads", None), D**-0.5, dtype)
+        self.v = _param(rngs.params(), (D, K, h), ("embed", "kv_heads", None), D**-0.5, dtype)
+        out_scale = (K * G * h * 2 * c.n_layers) ** -0.5
+        self.o = _param(rngs.params(), (K, G, h, D), ("kv_heads", None, None, "embed"), out_scale, dtype)
+        if c.qkv_bias:
+            self.q_bias = _constant(0.0, (K, G, h), ("kv_heads", None, None), dtype)
+            self.k_bias = _constant(0.0, (K, h), ("kv_heads", None), dtype)
+            self.v_bias = _constant(0.0, (K, h), ("kv_heads", None), dtype)
+        if c.qk_norm:
+            self.q_norm = _constant(1.0, (h,), (None,), dtype)
+            self.k_norm = _constant(1.0, (h,), (None,), dtype)
+
+    def qkv(self, x: Float[Array, "B L D"], positions: Int[Array, "B L"]) -> tuple[Array, Array, Array]:
+        """Rotated queries [B, L, K, G, h] and keys, and values [B, L, K, h]."""
+        c = self.config
+        q = jnp.einsum("BLD,DKGh->BLKGh", x, _use(self.q, x))
+        k = jnp.einsum("BLD,DKh->BLKh", x, _use(self.k, x))
+        v = jnp.einsum("BLD,DKh->BLKh", x, _use(self.v, x))
+        if c.qkv_bias:
+            q, k, v = q + _use(self.q_bias, x), k + _use(self.k_bias, x), v + _use(self.v_bias, x)
+        if c.qk_norm:
+            q = rms_norm(q, self.q_norm[...], c.norm_eps)
+            k = rms_norm(k, self.k_norm[...], c.norm_eps)
+        return rotate(q, positions, c.rope_theta), rotate(k, positions, c.rope_theta), v
+
+    def project(self, heads: Float[Array, "B L K G h"]) -> Float[Array, "B L D"]:
+        return jnp.einsum("BLKGh,KGhD->BLD", heads, _use(self.o, heads), out_sharding=ACTIVATION)
+
+
+class Mlp(nnx.Module):
+    """SwiGLU."""
+
+    def __init__(self, config: ModelConfig, rngs: nnx.Rngs):
+        D, F, dtype = config.d_model, config.d_ff, config.param_dtype
+        self.gate = _param(rngs.params(), (D, F), ("embed", "ffw"), D**-0.5, dtype)
+        self.up = _param(rngs.params(), (D, F), ("embed", "ffw"), D**-0.5, dtype)
+        self.down = _param(rngs.params(), (F, D), ("ffw", "embed"), (F * 2 * config.n_layers) ** -0.5, dtype)
+
+    def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
+        hidden = jax.nn.silu(x @ _use(self.gate, x)) * (x @ _use(self.up, x))
+        return jnp.einsum("BLF,FD->BLD", hidden, _use(self.down, x), out_sharding=ACTIVATION)
+
+
+class Block(nnx.Module):
+    """One layer: attention and MLP, each behind a norm, each added to the stream."""
+
+    def __init__(self, config: ModelConfig, rngs: nnx.Rngs):
+        self.config = config
+        self.attention_norm = _constant(1.0, (config.d_model,), (None,), config.param_dtype)
+        self.attention = Attention(config, rngs)
+        self.mlp_norm = _constant(1.0, (config.d_model,), (None,), config.param_dtype)
+        self.mlp = Mlp(config, rngs)
+
+    def __call__(self, x: Array, positions: Array, mask: Array) -> Array:
+        q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), positions)
+        x = x + self.attention.project(attention(q, k, v, mask))
+        return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps))
+
+    def cached(
+        self, x: Array, positions: Array, mask: Array, keys: Array, values: Array
+    ) -> tuple[Array, Array, Array]:
+        """The same for new tokens: their keys and values are written at `positions` before anybody looks."""
+        q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), positions)
+        keys, values = _write(keys, positions, k), _write(values, positions, v)
+        x = x + self.attention.project(attention(q, keys, values, mask))
+        return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps)), keys, values
+
+
+class Outer(nnx.Module):
+    """What surrounds the layers: embedding, last norm and one of the two heads."""
+
+    def __init__(self, config: ModelConfig, head: Head, rngs: nnx.Rngs):
+        V, D, dtype = config.vocab_size, config.d_model, config.param_dtype
+        self.embed = _param(rngs.params(), (V, D), ("vocab", "embed"), config.init_scale, dtype)
+        self.final_norm = _constant(1.0, (D,), (None,), dtype)
+        if head == "lm" and not config.tie_embeddings:
+            self.lm_head = _param(rngs.params(), (D, V), ("embed", "vocab"), D**-0.5, dtype)
+        if head == "value":
+            self.value_weight = _param(rngs.params(), (D,), (None,), 0.0, dtype)
+            self.value_bias = _constant(0.0, (), (), dtype)
+
+
+def _write(cache: Float[Array, "B S K h"], positions: Int[Array, "B L"], new: Float[Array, "B L K h"]) -> Array:
+    """`new` at its positions of the cache; a position beyond the cache is dropped."""
+    return jax.vmap(lambda row, at, values: row.at[at].set(values.astype(row.dtype), mode="drop"))(
+        cache, positions, new
+    )
+
+
+def _use(param: nnx.Param, like: jax.Array) -> jax.Array:
+    """A weight ready for use: gathered over fsdp, in the dtype of the activations."""
+    return gather(param[...].astype(like.dtype), param.get_metadata("logical_axes"))
+
+
+@functools.cache
+def _abstract(config: ModelConfig, head: Head) -> tuple[Any, Any, Any, Any]:
+    """(graph of a block, state of a block, graph of the outer part, its state), all without arrays."""
+    block = nnx.eval_shape(lambda: Block(config, nnx.Rngs(0)))
+    outer = nnx.eval_shape(lambda: Outer(config, head, nnx.Rngs(0)))
+    return (*nnx.split(block), *nnx.split(outer))
+
+
+def init_params(config: ModelConfig, key: jax.Array, head: Head = "lm") -> Params:
+    """Fresh parameters: {"outer": …, "blocks": … with a leading axis N}. The PPM's head starts at zero."""
+    key_outer, key_blocks = jax.random.split(key)
+
+    def block(key: jax.Array) -> Params:
+        return nnx.to_pure_dict(nnx.state(Block(config, nnx.Rngs(params=key))))
+
+    return {
+        "outer": nnx.to_pure_dict(nnx.state(Outer(config, head, nnx.Rngs(params=key_outer)))),
+        "blocks": jax.vmap(block)(jax.random.split(key_blocks, config.n_layers)),
+    }
+
+
+def logical_axes(config: ModelConfig, head: Head = "lm") -> Params:
+    """The tree of `init_params` with each array replaced by the names of its axes."""
+    _, block, _, outer = _abstract(config, head)
+
+    def names(state: Any, prefix: tuple[str, ...]) -> Params:
+        def name(variable: Any) -> tuple:
+            return prefix + variable.get_metadata("logical_axes")
+
+        return nnx.to_pure_dict(jax.tree.map(name, state, is_leaf=lambda x: isinstance(x, nnx.Variable)))
+
+    return {"outer": names(outer, ()), "blocks": names(block, ("layers",))}
+
+
+def parameter_count(params: Params) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def value_params(config: ModelConfig, policy: Params) -> Params:
+    """The PPM's initial parameters: the policy's decoder with the LM head replaced by a scalar head (3.4.1)."""
+    outer = {name: policy["outer"][name] for name in ("embed", "final_norm")}
+    dtype = jnp.dtype(config.param_dtype)
+    outer |= {"value_weight": jnp.zeros((config.d_model,), dtype), "value_bias": jnp.zeros((), dtype)}
+    return {"outer": outer, "blocks": policy["blocks"]}
+
+
+def _embed(config: ModelConfig, params: Params, tokens: Int[Array, "B L"]) -> Float[Array, "B L D"]:
+    table = gather(params["outer"]["embed"].astype(config.compute_dtype), (None, "embed"))
+    return table.at[tokens].get(out_sharding=ACTIVATION)
+
+
+def hidden_states(
+    config: ModelConfig,
+    params: Params,
+    tokens: Int[Array, "B L"],
+    positions: Int[Array, "B L"],
+    mask: Bool[Array, "B L L"],
+    remat: bool = False,
+) -> Float[Array, "B L D"]:
+    """Whole sequences through all layers (scan over N), after the last norm."""
+    graph = _abstract(config, "lm")[0]
+
+    def layer(x: Array, block: Params) -> tuple[Array, None]:
+        return nnx.merge(graph, block)(x, positions, mask), None
+
+    x, _ = jax.lax.scan(jax.checkpoint(layer) if remat else layer, _embed(config, params, tokens), params["blocks"])
+    return rms_norm(x, params["outer"]["final_norm"], config.norm_eps)
+
+
+def init_cache(config: ModelConfig, batch: int, length: int) -> Cache:
+    """An empty key/value cache for `batch` rows of up to `length` tokens."""
+    shape = (batch, length, config.n_kv_heads, config.head_dim)
+    sharding = P(RULES.batch, None, RULES.kv_heads, None)
+    empty = functools.partial(jnp.zeros, shape, config.compute_dtype, out_sharding=sharding)
+    return [(empty(), empty()) for _ in range(config.n_layers)]
+
+
+def cached_hidden_states(
+    config: ModelConfig,
+    params: Params,
+    tokens: Int[Array, "B L"],
+    positions: Int[Array, "B L"],
+    cache: Cache,
+) -> tuple[Float[Array, "B L D"], Cache]:
+    """New tokens at `positions` of their rows, against what the cache holds of earlier positions.
+
+    A position at or beyond the cache's length writes nothing: that is how padding and idle rows are passed.
+    """
+    graph = _abstract(config, "lm")[0]
+    length = cache[0][0].shape[1]
+    mask = jnp.arange(length)[None, None, :] <= positions[:, :, None]
+    x = _embed(config, params, tokens)
+    new_cache = []
+    for index, (keys, values) in enumerate(cache):
+        block = nnx.merge(graph, jax.tree.map(lambda leaf, i=index: leaf[i], params["blocks"]))
+        x, keys, values = block.cached(x, positions, mask, keys, values)
+        new_cache.append((keys, values))
+    return rms_norm(x, params["outer"]["final_norm"], config.norm_eps), new_cache
+
+
+def logits(config: ModelConfig, params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
+    """Next-token logits in float32."""
+    outer = params["outer"]
+    if config.tie_embeddings:
+        weight = gather(outer["embed"].astype(hidden.dtype), ("vocab", "embed"))
+        return jnp.einsum("...D,VD->...V", hidden, weight, preferred_element_type=jnp.float32)
+    weight = gather(outer["lm_head"].astype(hidden.dtype), ("embed", "vocab"))
+    return jnp.einsum("...D,DV->...V", hidden, weight, preferred_element_type=jnp.float32)
+
+
+def values(params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B"]:
+    """The PPM's raw scalar (before any squashing) in float32."""
+    outer = params["outer"]
+    raw = hidden.astype(jnp.float32) @ outer["value_weight"].astype(jnp.float32)
+    return raw + outer["value_bias"].astype(jnp.float32)
