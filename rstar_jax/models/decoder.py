@@ -17,12 +17,12 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
-from rstar_jax.models.attention import attention
+from rstar_jax.models.attention import attention, cached_attention
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.sharding import ACTIVATION, RULES, gather
 
 Params = dict[str, Any]
-Cache = list[tuple[jax.Array, jax.Array]]  # per layer: keys and values, each [B, S, K, h]
+Cache = list[tuple[jax.Array, jax.Array]]  # per layer: keys and values, each [B, K, S, h]
 
 
 def _param(key: jax.Array, shape: tuple[int, ...], axes: tuple[str | None, ...], scale: float, dtype: str):
@@ -123,7 +123,7 @@ class Block(nnx.Module):
         """The same for new tokens: their keys and values are written at `positions` before anybody looks."""
         q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), positions)
         keys, values = _write(keys, positions, k), _write(values, positions, v)
-        x = x + self.attention.project(attention(q, keys, values, mask))
+        x = x + self.attention.project(cached_attention(q, keys, values, mask))
         return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps)), keys, values
 
 
@@ -141,10 +141,10 @@ class Outer(nnx.Module):
             self.value_bias = _constant(0.0, (), (), dtype)
 
 
-def _write(cache: Float[Array, "B S K h"], positions: Int[Array, "B L"], new: Float[Array, "B L K h"]) -> Array:
+def _write(cache: Float[Array, "B K S h"], positions: Int[Array, "B L"], new: Float[Array, "B L K h"]) -> Array:
     """`new` at its positions of the cache; a position beyond the cache is dropped."""
-    return jax.vmap(lambda row, at, values: row.at[at].set(values.astype(row.dtype), mode="drop"))(
-        cache, positions, new
+    return jax.vmap(lambda row, at, values: row.at[:, at].set(values.astype(row.dtype), mode="drop"))(
+        cache, positions, new.swapaxes(1, 2)
     )
 
 
@@ -222,10 +222,16 @@ def hidden_states(
     return rms_norm(x, params["outer"]["final_norm"], config.norm_eps)
 
 
+def unstacked(config: ModelConfig, params: Params) -> Params:
+    """The same parameters with "blocks" as a list of N layers, as `cached_hidden_states` takes them."""
+    blocks = [jax.tree.map(lambda leaf, i=i: leaf[i], params["blocks"]) for i in range(config.n_layers)]
+    return {"outer": params["outer"], "blocks": blocks}
+
+
 def init_cache(config: ModelConfig, batch: int, length: int) -> Cache:
     """An empty key/value cache for `batch` rows of up to `length` tokens."""
-    shape = (batch, length, config.n_kv_heads, config.head_dim)
-    sharding = P(RULES.batch, None, RULES.kv_heads, None)
+    shape = (batch, config.n_kv_heads, length, config.head_dim)
+    sharding = P(RULES.batch, RULES.kv_heads, None, None)
     empty = functools.partial(jnp.zeros, shape, config.compute_dtype, out_sharding=sharding)
     return [(empty(), empty()) for _ in range(config.n_layers)]
 
@@ -239,15 +245,16 @@ def cached_hidden_states(
 ) -> tuple[Float[Array, "B L D"], Cache]:
     """New tokens at `positions` of their rows, against what the cache holds of earlier positions.
 
+    `params` come from `unstacked`: a loop that sliced the stack would copy every weight for every token.
     A position at or beyond the cache's length writes nothing: that is how padding and idle rows are passed.
     """
     graph = _abstract(config, "lm")[0]
-    length = cache[0][0].shape[1]
+    length = cache[0][0].shape[2]
     mask = jnp.arange(length)[None, None, :] <= positions[:, :, None]
     x = _embed(config, params, tokens)
     new_cache = []
     for index, (keys, values) in enumerate(cache):
-        block = nnx.merge(graph, jax.tree.map(lambda leaf, i=index: leaf[i], params["blocks"]))
+        block = nnx.merge(graph, params["blocks"][index])
         x, keys, values = block.cached(x, positions, mask, keys, values)
         new_cache.append((keys, values))
     return rms_norm(x, params["outer"]["final_norm"], config.norm_eps), new_cache

@@ -1,7 +1,7 @@
 """What search asks of the rest of the house, and nothing more.
 
-Every interface is stateless: callers hand over the whole path, and what an implementation keeps warm is its own affair
-(design section 3). All of them are safe to call from thousands of coroutines of one event loop.
+Every interface is stateless: callers hand over the whole path, and what an implementation keeps warm is its
+own affair (design section 3). All of them are safe to call from thousands of coroutines of one event loop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Outcome = Literal["ok", "error", "timeout", "refused"]
 class Path:
     """The problem and the step texts from the root to a node: the only name a node has outside its tree.
 
-    Step texts are verbatim: `"".join(steps)` is the response so far, tags, `<output>` blocks and newlines included.
+    Step texts are verbatim: `"".join(steps)` is the response so far, tags, `<output>` blocks and newlines
+    included.
     """
 
     problem: Problem
@@ -39,8 +40,9 @@ class Path:
 class Proposal:
     """One candidate step.
 
-    `text` ends with its closing tag when `finish` is "stop". "length" means that the token limit of a step was hit,
-    "overlong" that the context is full. `n_tokens` counts generated tokens, the closing tag included.
+    `text` ends with its closing tag when `finish` is "stop". "length" means that the token limit of a step
+    was hit, "overlong" that the context is full. `n_tokens` counts generated tokens, the closing tag
+    included.
     """
 
     text: str
@@ -61,7 +63,7 @@ class Proposer(Protocol):
     """The policy model, or whatever plays its part."""
 
     async def propose(self, path: Path, n: int, key: int) -> list[Proposal]:
-        """Draw n candidate next steps. Equal (path, n, key) give equal proposals, whatever else is running."""
+        """Draw n candidate next steps. Equal (path, n, key) give equal proposals, whatever else runs."""
         ...
 
 
@@ -90,6 +92,6 @@ class Grader(Protocol):
 
 
 def sample_key(seed: int, *names: str | int) -> int:
-    """A 63-bit key that depends on the seed and the names only: f(seed, problem id, tree, node, candidate)."""
+    """A 63-bit key that depends on seed and names only: f(seed, problem id, tree, node, candidate)."""
     text = "\x1f".join([str(seed), *map(str, names)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The tests.
+#
+#   bash launch/test.sh [options of pytest]
+#
+# Needs Python 3.11 or 3.12. The first start installs everything into .venv; later starts begin at once. Paths in the
+# options are relative to the repository.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/launch/environment.sh"
+
+prepare_environment "$root" test
+cd "$root"
+exec "$root/.venv/bin/python" -m pytest "$@"

@@ -1,0 +1,117 @@
+"""What an evaluation leaves on disk: one row per trajectory, one Parquet part per problem.
+
+A part is written under a temporary name and renamed when all methods of its problem are done, so a part that
+exists is complete and a killed evaluation redoes only the problems that were in flight.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rstar_jax.files import AnyPath, atomic_write, local_path, remove_stale
+from rstar_jax.problems.problem import Problem
+
+NO_GROUP = -1
+REST = "rest"
+
+SCHEMA = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("method", pa.string()),
+        ("index", pa.int32()),
+        ("answer", pa.string()),
+        ("group", pa.int32()),
+        ("score", pa.float64()),
+        ("strict", pa.bool_()),
+        ("released", pa.bool_()),
+        ("generated_tokens", pa.int64()),
+        ("scored_tokens", pa.int64()),
+        ("steps", pa.int32()),
+        ("outcome", pa.string()),
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrajectoryRow:
+    """One trajectory of one problem.
+
+    index: order within (problem, method), from 0. answer: None if the trajectory gave none. group: the index
+    of the first trajectory of the same (problem, method) with an equivalent answer, NO_GROUP without answer.
+    score: the PPM's value of the last step in [-1, 1], NaN if it was not asked. strict, released: right or
+    not by each grader. generated_tokens: drawn from the policy for this trajectory; scored_tokens: of its
+    steps that the PPM judged. For answers of a tree both are what the search spent since its previous answer
+    (`methods.tree_drafts`). outcome: how it ended ("answer", "error", "overlong", "too_many_steps"), or REST:
+    no trajectory, but what a search spent on no answer, so that the rows of a problem add up to all that was
+    spent on it.
+    """
+
+    problem_id: str
+    method: str
+    index: int
+    answer: str | None
+    group: int
+    score: float
+    strict: bool
+    released: bool
+    generated_tokens: int
+    scored_tokens: int
+    steps: int
+    outcome: str
+
+
+def to_table(rows: Sequence[TrajectoryRow]) -> pa.Table:
+    return pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], SCHEMA)
+
+
+def from_table(table: pa.Table) -> list[TrajectoryRow]:
+    return [TrajectoryRow(**row) for row in table.select(SCHEMA.names).to_pylist()]
+
+
+def write_rows(path: AnyPath, rows: Sequence[TrajectoryRow]) -> None:
+    """Write rows as Parquet under a temporary name, then rename."""
+    with atomic_write(path, "wb") as file:
+        pq.write_table(to_table(rows), file)
+
+
+def read_rows(path: AnyPath) -> list[TrajectoryRow]:
+    return from_table(pq.read_table(local_path(path)))
+
+
+def by_method(rows: Iterable[TrajectoryRow]) -> dict[str, dict[str, list[TrajectoryRow]]]:
+    """Rows as `[method][problem id]`, each list in order of index."""
+    grouped: dict[str, dict[str, list[TrajectoryRow]]] = {}
+    for row in sorted(rows, key=lambda row: row.index):
+        grouped.setdefault(row.method, {}).setdefault(row.problem_id, []).append(row)
+    return grouped
+
+
+class Parts:
+    """The folder of finished problems, one file each."""
+
+    def __init__(self, folder: AnyPath):
+        self.folder = local_path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        remove_stale(self.folder)
+
+    def done(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Those of the given problems whose part exists (one listing of the folder)."""
+        present = {entry.name for entry in self.folder.iterdir()}
+        return [problem for problem in problems if _part_name(problem) in present]
+
+    def write(self, problem: Problem, rows: Sequence[TrajectoryRow]) -> None:
+        write_rows(self.folder / _part_name(problem), rows)
+
+    def read(self, problem: Problem) -> list[TrajectoryRow]:
+        return read_rows(self.folder / _part_name(problem))
+
+
+def _part_name(problem: Problem) -> str:
+    """A digest, since ids are arbitrary text; with another question or answer it is another problem."""
+    text = "\x1f".join((problem.id, problem.question, problem.answer))
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest() + ".parquet"

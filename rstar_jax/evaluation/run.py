@@ -1,0 +1,205 @@
+"""One evaluation: every problem by every method, graded by both graders, resumable down to the problem.
+
+`out_dir` gets `evaluation.json` (the settings), `parts/` (a file per finished problem) and
+`trajectories.parquet` (all rows, when all problems are done). Starting it again does what is missing; with
+other settings it refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
+
+from rstar_jax.errors import InputError
+from rstar_jax.evaluation.aggregate import EvaluationResult, collect
+from rstar_jax.evaluation.methods import (
+    Draft,
+    Graders,
+    SamplingConfig,
+    graded_rows,
+    greedy,
+    sample,
+    tree_search,
+)
+from rstar_jax.evaluation.results import Parts, TrajectoryRow, write_rows
+from rstar_jax.files import AnyPath, local_path, read_json, write_json
+from rstar_jax.problems.problem import Problem
+from rstar_jax.search import presets
+from rstar_jax.search.config import SearchConfig
+from rstar_jax.search.protocols import Executor, Proposer, Scorer
+
+Method = Literal["greedy", "sample", "search"]
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """What is run.
+
+    models: names the models (e.g. "SLM-r2, PPM-r2"), so that results of others are not taken for theirs.
+    n_trajectories: sampled trajectories, at least. search: rollouts, candidates and the rest of System 2;
+    answers must be valued by the PPM. n_trees: searches per problem. match_search: draw further samples until
+    they cost what the search on that problem did, `max_samples` at most. score_samples: let the PPM score
+    samples too (best-of-N). concurrency: problems at a time; no result depends on it.
+    """
+
+    methods: tuple[Method, ...] = ("greedy", "sample", "search")
+    models: str = ""
+    n_trajectories: int = 8
+    search: SearchConfig = dataclasses.field(default_factory=lambda: presets.default("eval"))
+    n_trees: int = 1
+    match_search: bool = True
+    max_samples: int = 128
+    score_samples: bool = True
+    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
+    seed: int = 0
+    concurrency: int = 64
+
+    def __post_init__(self):
+        if not self.methods or len(set(self.methods)) != len(self.methods):
+            raise ValueError(f"methods must be distinct and at least one, got {self.methods}")
+        if min(self.n_trajectories, self.n_trees, self.max_samples, self.concurrency) < 1:
+            raise ValueError("n_trajectories, n_trees, max_samples and concurrency must be at least 1")
+        if "search" in self.methods and self.search.needs_grader:
+            raise ValueError("at test time the search must value answers by the PPM (terminal='ppm')")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What results depend on, as JSON values."""
+        fields = dataclasses.asdict(self)
+        del fields["concurrency"]
+        return json.loads(json.dumps(fields))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tools:
+    """Who does what; a model that no method uses may be missing."""
+
+    greedy: Proposer
+    sampler: Proposer
+    scorer: Scorer
+    executor: Executor
+    graders: Graders
+
+
+async def evaluate(
+    problems: Sequence[Problem],
+    config: EvaluationConfig,
+    proposer_greedy: Proposer | None,
+    proposer_sample: Proposer | None,
+    scorer: Scorer | None,
+    executor: Executor,
+    graders: Graders,
+    out_dir: AnyPath,
+    on_problem: Progress | None = None,
+) -> EvaluationResult:
+    """Run what is missing in `out_dir` and return everything.
+
+    proposer_greedy decodes at temperature 0, proposer_sample at 1; one that no method uses may be None, and
+    so may the scorer. `on_problem` is told (problems done, problems in all). If a problem fails, the others
+    in flight are cancelled and the exception passes through (in an ExceptionGroup); finished problems stay.
+
+    Raises:
+        InputError: if `out_dir` holds an evaluation with other settings.
+        ValueError: for repeated problem ids, or if a model that is needed is None.
+    """
+    if len({problem.id for problem in problems}) != len(problems):
+        raise ValueError("problem ids repeat")
+    tools = _Tools(*_models(config, proposer_greedy, proposer_sample, scorer), executor, graders)
+    folder = local_path(out_dir)
+    _claim(folder, config)
+    parts = Parts(folder / "parts")
+    await _run_missing(problems, config, tools, parts, on_problem)
+    rows = [row for problem in problems for row in parts.read(problem)]
+    write_rows(folder / "trajectories.parquet", rows)
+    return collect(problems, rows)
+
+
+async def _run_missing(
+    problems: Sequence[Problem],
+    config: EvaluationConfig,
+    tools: _Tools,
+    parts: Parts,
+    on_problem: Progress | None,
+) -> None:
+    done = {problem.id for problem in parts.done(problems)}
+    slots = asyncio.Semaphore(config.concurrency)
+
+    async def one(problem: Problem) -> None:
+        async with slots:
+            parts.write(problem, await _evaluate_problem(problem, config, tools))
+            done.add(problem.id)
+            if on_problem is not None:
+                on_problem(len(done), len(problems))
+
+    async with asyncio.TaskGroup() as group:
+        for problem in [p for p in problems if p.id not in done]:
+            group.create_task(one(problem))
+
+
+async def _evaluate_problem(problem: Problem, config: EvaluationConfig, tools: _Tools) -> list[TrajectoryRow]:
+    """All methods on one problem; the search before the samples, whose number may depend on its cost."""
+    drafts: dict[Method, list[Draft]] = {}
+    reading = config.search.reading
+    if "greedy" in config.methods:
+        drafts["greedy"] = await greedy(
+            problem, tools.greedy, tools.executor, config.sampling, reading, config.seed
+        )
+    if "search" in config.methods:
+        drafts["search"] = await tree_search(
+            problem, tools.sampler, tools.executor, tools.scorer, config.search, config.seed, config.n_trees
+        )
+    if "sample" in config.methods:
+        spent = sum(draft.generated_tokens for draft in drafts.get("search", ()))
+        drafts["sample"] = await sample(
+            problem,
+            tools.sampler,
+            tools.executor,
+            tools.scorer if config.score_samples else None,
+            config.sampling,
+            reading,
+            config.seed,
+            n=config.n_trajectories,
+            budget=spent if config.match_search else 0,
+            max_n=config.max_samples,
+        )
+    return [
+        row
+        for method in config.methods
+        for row in await graded_rows(problem, method, drafts[method], tools.graders)
+    ]
+
+
+def _models(
+    config: EvaluationConfig,
+    proposer_greedy: Proposer | None,
+    proposer_sample: Proposer | None,
+    scorer: Scorer | None,
+) -> tuple[Proposer, Proposer, Scorer]:
+    """The models, each of which may be None only if no method uses it."""
+    methods = set(config.methods)
+    needed = {
+        "proposer_greedy": (proposer_greedy, "greedy" in methods),
+        "proposer_sample": (proposer_sample, bool(methods & {"sample", "search"})),
+        "scorer": (scorer, "search" in methods or ("sample" in methods and config.score_samples)),
+    }
+    for name, (model, used) in needed.items():
+        if used and model is None:
+            raise ValueError(f"{name} is needed for methods {config.methods}")
+    return cast(Proposer, proposer_greedy), cast(Proposer, proposer_sample), cast(Scorer, scorer)
+
+
+def _claim(folder: pathlib.Path, config: EvaluationConfig) -> None:
+    """Write the settings, or compare them with those of the evaluation that is there."""
+    path, wanted = folder / "evaluation.json", config.fingerprint()
+    if not path.exists():
+        write_json(path, wanted)
+        return
+    found = read_json(path)
+    different = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    if different:
+        names = ", ".join(different)
+        raise InputError(f"{path}: an evaluation with other settings ({names}) is there already")

@@ -1,0 +1,100 @@
+"""Runs a program statement by statement; a longer program can go on from where it is."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import dataclasses
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import program
+from .capture import Capture
+
+MAX_MESSAGE_CHARS = 2048
+
+
+@dataclasses.dataclass
+class Trace:
+    """One run of a program, before any formatting."""
+
+    source: str
+    body: list[ast.stmt]  # top-level statements of the whole program
+    stdouts: list[str]  # what each of the statements that were run printed
+    error: str | None = None  # "{type}: {message}"; raised by statement len(stdouts) - 1, or by the parser
+    exited: bool = False  # the program ended itself by SystemExit with status 0
+    value: Any = None  # of the last statement, if it was an expression
+
+
+class Interpreter:
+    """The state that the statements so far have left."""
+
+    def __init__(self, keep_chars: int) -> None:
+        self._capture = Capture(keep_chars)
+        self._module = types.ModuleType("__main__")
+        self._ends: list[program.End] = []
+        self._stdouts: list[str] = []
+        self._flags = 0
+        self._error: str | None = None
+        self._exited = False
+        self._value: Any = None
+
+    def install(self) -> None:
+        """Become this process's `__main__` and standard output, for good."""
+        sys.modules["__main__"] = self._module
+        sys.stdout = sys.__stdout__ = self._capture  # type: ignore[misc, assignment]
+
+    def advance(self, source: str, needed: Callable[[Sequence[ast.stmt]], int] = len) -> Trace | None:
+        """Run those of the first `needed(statements)` statements of `source` that have not been run.
+
+        None when those that have been run are not the beginning of `source`: then only a fresh interpreter
+        can run it.
+        """
+        try:
+            body = program.statements(source)
+            if program.ends(body[: len(self._ends)]) != self._ends:
+                return None
+            if self._error is None and not self._exited:
+                self._run(body[len(self._ends) : needed(body)])
+        except BaseException as error:
+            return Trace(source, [], [], error=describe(error))
+        return Trace(source, body, self._stdouts, self._error, self._exited, self._value)
+
+    def _run(self, new: list[ast.stmt]) -> None:
+        # All of it first: a program that cannot be compiled does not start.
+        compiled = [self._compile(node) for node in new]
+        for node, code in zip(new, compiled, strict=True):
+            self._ends += program.ends([node])
+            self._value = None
+            try:
+                self._value = eval(code, self._module.__dict__)
+            except SystemExit as error:
+                self._exited = error.code in (None, 0)
+                self._error = None if self._exited else describe(error)
+            except BaseException as error:
+                self._error = describe(error)
+                if isinstance(error, MemoryError):
+                    self._module.__dict__.clear()  # leaves room to say so
+            self._stdouts.append(self._capture.take())
+            if self._error is not None or self._exited:
+                return
+
+    def _compile(self, node: ast.stmt) -> types.CodeType:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for alias in node.names:
+                self._flags |= getattr(getattr(__future__, alias.name, None), "compiler_flag", 0)
+        if isinstance(node, ast.Expr):
+            return compile(ast.Expression(node.value), "<unknown>", "eval", self._flags, True)
+        return compile(ast.Module([node], []), "<unknown>", "exec", self._flags, True)
+
+
+def describe(error: BaseException) -> str:
+    """Type and message, as the released executor writes errors; cut to 2,048 characters."""
+    try:
+        message = str(error)
+    except BaseException as inner:
+        message = f"<{type(inner).__name__} while writing the message>"
+    message = message.encode("utf-8", "backslashreplace").decode()
+    return f"{type(error).__name__}: {message}"[:MAX_MESSAGE_CHARS]

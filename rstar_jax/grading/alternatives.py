@@ -1,0 +1,21 @@
+"""Several golds in one (rule 16): a printed list of strings means that any of them counts as right."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from rstar_jax.grading.limits import MAX_CHARACTERS
+
+_QUOTED_LIST = re.compile(r"""\s*\[\s*(['"]).*\1\s*,?\s*\]\s*$""", re.DOTALL)
+
+
+def golds(truth: str) -> tuple[str, ...]:
+    """`['3', '-3']` as its two strings; any other text as itself. Only literals are read, nothing is evaluated."""
+    if len(truth) > MAX_CHARACTERS or not _QUOTED_LIST.match(truth):
+        return (truth,)
+    try:
+        parts = ast.literal_eval(truth.strip())
+    except (ValueError, SyntaxError):
+        return (truth,)
+    return tuple(parts) if all(isinstance(p, str) for p in parts) else (truth,)

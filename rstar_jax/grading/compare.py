@@ -1,0 +1,346 @@
+"""Comparison of two typed structures: the rules of each pair of types.
+
+True, False, or None where the first stage cannot tell. A pair of types without a rule is unequal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rstar_jax.grading import builders, regions, units, values
+from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
+from rstar_jax.grading.forms import Answer, Based, Interval, Items, Matrix, Ratio, Region, Relation, Value, Word
+from rstar_jax.grading.lexer import Unreadable
+from rstar_jax.grading.limits import MAX_ITEMS, TooHard
+from rstar_jax.grading.parser import parse, split_word
+from rstar_jax.grading.vocabulary import EMPTY_WORDS
+
+Truth = bool | None
+
+
+def equal(gold: Answer, answer: Answer) -> Truth:
+    """Whether `answer` means `gold`."""
+    gold, answer = _plain(gold), _plain(answer)
+    if gold == answer:
+        return True
+    if isinstance(gold, Word) or isinstance(answer, Word):
+        return _words(gold, answer)
+    if isinstance(gold, Relation) or isinstance(answer, Relation):
+        return _relations(gold, answer)
+    if isinstance(gold, Region) or isinstance(answer, Region):
+        return _regions(gold, answer)
+    if isinstance(gold, Matrix) or isinstance(answer, Matrix):
+        return _matrices(gold, answer)
+    if isinstance(gold, Ratio) or isinstance(answer, Ratio):
+        return _ratios(gold, answer)
+    if isinstance(gold, Value) and isinstance(answer, Value):
+        return _values(gold, answer)
+    if isinstance(gold, Items) and isinstance(answer, Items):
+        return _items(gold, answer)
+    return False
+
+
+def _plain(answer: Answer) -> Answer:
+    """A lone element of a list or set is the element; so are equal elements (rule 16)."""
+    if not isinstance(answer, Items) or answer.brackets not in ("", "{}") or not answer.items:
+        return answer
+    if len(answer.items) > MAX_ITEMS:
+        raise TooHard("long list")
+    unique = _distinct(answer.items)
+    if len(unique) == 1:
+        return _plain(unique[0])
+    return Items(answer.brackets, tuple(unique))
+
+
+def _distinct(items: Sequence[Answer]) -> list[Answer]:
+    kept: list[Answer] = []
+    for item in items:
+        if item not in kept and not any(equal(other, item) for other in kept):
+            kept.append(item)
+    return kept
+
+
+def all_true(truths: Sequence[Truth]) -> Truth:
+    """False as soon as one is false, else None if one is unknown."""
+    if any(t is False for t in truths):
+        return False
+    return None if any(t is None for t in truths) else True
+
+
+def _values(gold: Value, answer: Value) -> Truth:
+    if gold.unit == "percent":
+        if answer.unit not in ("", "percent"):
+            return False
+        same = values.equal(gold.tree, answer.tree)
+        if same is False and not answer.unit:
+            return values.is_percent_of(gold.tree, answer.tree)
+        return same
+    if not units.agree(gold.unit, answer.unit):
+        return False
+    if variables(gold.tree) != variables(answer.tree):
+        return _letter_unit(gold, answer)
+    return values.equal(gold.tree, answer.tree)
+
+
+def _letter_unit(gold: Value, answer: Value) -> Truth:
+    """A unit without a text mark (`12 m`) reads as a product; it meets `12\\text{ m}`."""
+    for quantity, product in ((gold, answer), (answer, gold)):
+        letters = units.as_product(quantity.unit) if quantity.unit and not product.unit else None
+        if letters is not None and variables(letters) <= variables(product.tree) - variables(quantity.tree):
+            return values.equal(Apply("mul", (quantity.tree, letters)), product.tree)
+    return values.equal(gold.tree, answer.tree)  # x - x + 1 holds no x
+
+
+def _items(gold: Items, answer: Items) -> Truth:
+    unordered = ("", "{}")
+    if gold.brackets in unordered and answer.brackets in (*unordered, "[]"):
+        if not gold.brackets and (ordered := _assignment(gold)):
+            return _assigned(gold, ordered, answer)
+        return _same_elements(gold.items, answer.items)
+    if gold.brackets == "()" and not answer.brackets and (_assignment(answer)):
+        return _ordered(gold.items, [r.sides[1] for r in answer.items if isinstance(r, Relation)])
+    if gold.brackets == "()" and not answer.brackets:
+        return _ordered(gold.items, answer.items)
+    if gold.brackets != answer.brackets:
+        return False
+    return _ordered(gold.items, answer.items)
+
+
+def _assignment(items: Items) -> tuple[str, ...] | None:
+    """The names in `x=1, y=2`, if they are distinct."""
+    names = [lone_name(i.sides[0]) for i in items.items if isinstance(i, Relation) and i.ops == ("=",)]
+    if len(names) == len(items.items) and None not in names and len(set(names)) == len(names):
+        return tuple(str(n) for n in names)
+    return None
+
+
+def _assigned(gold: Items, names: tuple[str, ...], answer: Items) -> Truth:
+    if _assignment(answer):
+        return _same_elements(gold.items, answer.items)
+    return _ordered([r.sides[1] for r in gold.items if isinstance(r, Relation)], answer.items)
+
+
+def _ordered(gold: Sequence[Answer], answer: Sequence[Answer]) -> Truth:
+    if len(gold) != len(answer):
+        return False
+    return all_true([equal(a, b) for a, b in zip(gold, answer, strict=True)])
+
+
+def _same_elements(gold: Sequence[Answer], answer: Sequence[Answer]) -> Truth:
+    """As sets (label rule 5)."""
+    if len(gold) > MAX_ITEMS or len(answer) > MAX_ITEMS:
+        raise TooHard("long list")
+    left, unsure = list(_distinct(answer)), False
+    for wanted in _distinct(gold):
+        truths = [equal(wanted, item) for item in left]
+        if True in truths:
+            left.pop(truths.index(True))
+        elif None in truths:
+            unsure = True
+        else:
+            return False
+    return None if unsure else not left
+
+
+def _matrices(gold: Answer, answer: Answer) -> Truth:
+    first, second = builders.rows_of(gold), builders.rows_of(answer)
+    if not isinstance(gold, Matrix):
+        first, second = second, first
+    one = gold if isinstance(answer, Matrix) else answer
+    if not isinstance(one, Matrix | Items) or first is None or second is None:
+        return False
+    if isinstance(one, Items) and one.brackets != "[]":
+        return False
+    if [len(r) for r in first] != [len(r) for r in second]:
+        return False
+    return all_true([equal(a, b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True)])
+
+
+def _ratios(gold: Answer, answer: Answer) -> Truth:
+    """A time is compare part by part; a ratio by its value, also against a fraction."""
+    if isinstance(gold, Ratio) and isinstance(answer, Ratio):
+        if len(gold.parts) != len(answer.parts) or not units.agree(gold.unit, answer.unit):
+            return False
+        if gold.time:
+            return all_true([_values(a, b) for a, b in zip(gold.parts, answer.parts, strict=True)])
+        return all_true([_same_ratio(gold.parts, answer.parts, n) for n in range(1, len(gold.parts))])
+    ratio, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
+    if not isinstance(ratio, Ratio) or not isinstance(other, Value) or len(ratio.parts) != 2 or ratio.time:
+        return False
+    return values.equal(other.tree, Apply("div", (ratio.parts[0].tree, ratio.parts[1].tree)))
+
+
+def _same_ratio(gold: Sequence[Value], answer: Sequence[Value], n: int) -> Truth:
+    return values.equal(
+        Apply("mul", (gold[0].tree, answer[n].tree)), Apply("mul", (gold[n].tree, answer[0].tree))
+    )
+
+
+def _words(gold: Answer, answer: Answer) -> Truth:
+    if isinstance(gold, Word) and isinstance(answer, Word):
+        return gold.text == answer.text or (_short(gold) and _short(answer) and gold.raw == answer.raw)
+    word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
+    assert isinstance(word, Word)
+    if isinstance(other, Items) and not other.items:
+        return word.text in EMPTY_WORDS
+    if isinstance(other, Based):
+        return False
+    product = _product(word)
+    if product is not None and isinstance(other, Value):
+        return _values(product, other) if isinstance(gold, Word) else _values(other, product)
+    return False
+
+
+def _short(word: Word) -> bool:
+    return len(word.raw) <= 3
+
+
+def _product(word: Word) -> Value | None:
+    """`ab` as a times b: only when it meets an expression."""
+    if not word.raw.isalpha() or not word.raw.isascii():
+        return None
+    try:
+        return Value(parse(split_word(word.raw)))
+    except Unreadable:
+        return None
+
+
+def _regions(gold: Answer, answer: Answer) -> Truth:
+    first, second = regions.to_region(gold), regions.to_region(answer)
+    if isinstance(gold, Value) and gold.tree == Symbol("reals"):
+        first = regions.REALS
+    if isinstance(answer, Value) and answer.tree == Symbol("reals"):
+        second = regions.REALS
+    if first is None or second is None:
+        return False
+    if first.variable and second.variable and first.variable != second.variable:
+        return False
+    return _same_parts(list(first.parts), list(second.parts))
+
+
+def _same_parts(gold: list[Interval], answer: list[Interval]) -> Truth:
+    if len(gold) != len(answer):
+        return False
+    unsure = False
+    for wanted in gold:
+        truths = [_same_interval(wanted, part) for part in answer]
+        if True in truths:
+            answer.pop(truths.index(True))
+        elif None in truths:
+            unsure = True
+        else:
+            return False
+    return None if unsure else True
+
+
+def _same_interval(a: Interval, b: Interval) -> Truth:
+    return all_true([_same_end(a.low, a.low_open, b.low, b.low_open), _same_end(a.high, a.high_open, b.high, b.high_open)])
+
+
+def _same_end(a: Expression, a_open: bool, b: Expression, b_open: bool) -> Truth:
+    infinite = regions.INFINITY, regions.MINUS_INFINITY
+    if a_open != b_open and not (a in infinite and b in infinite):
+        return False
+    return values.equal(a, b)
+
+
+def lone_name(answer: Answer) -> str | None:
+    """The name of a single variable, or of a function of variables such as `f(x)`."""
+    if not isinstance(answer, Value) or answer.unit:
+        return None
+    tree = answer.tree
+    if isinstance(tree, Symbol):
+        return tree.name
+    if isinstance(tree, Apply) and tree.head == "mul" and isinstance(tree.args[0], Symbol):
+        return f"{tree.args[0].name}()"  # f(x) reads as a product
+    return None
+
+
+def _relations(gold: Answer, answer: Answer) -> Truth:
+    """Rule 11 for equations, rule 10 for inequalities."""
+    if isinstance(gold, Relation) and isinstance(answer, Relation):
+        return _two_relations(gold, answer)
+    relation, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
+    assert isinstance(relation, Relation)
+    if set(relation.ops) != {"="}:
+        region = regions.to_region(relation)
+        if region is None or not isinstance(other, Region | Items):
+            return False
+        return _regions(region, other)
+    if not _droppable(relation):
+        return False
+    bare = relation.sides[-1]
+    return equal(bare, other) if relation is gold else equal(other, bare)
+
+
+def _droppable(relation: Relation) -> bool:
+    """`x=`, `f(x)=`, `(x, y)=` and `|AB|=` name what follows; `2+3=` computes it; `x^2+y^2=` is an equation."""
+    left, right = relation.sides[0], relation.sides[-1]
+    if isinstance(left, Word):
+        return True
+    if isinstance(left, Items) and left.brackets == "()":
+        return all(lone_name(i) for i in left.items)
+    if not isinstance(left, Value):
+        return False
+    name = lone_name(left)
+    if name is not None:
+        return not (isinstance(right, Value) and isinstance(left.tree, Symbol) and name in variables(right.tree))
+    if isinstance(left.tree, Apply) and left.tree.head == "abs":
+        return True
+    return isinstance(right, Value) and not variables(left.tree) and values.equal(left.tree, right.tree) is True
+
+
+def _two_relations(gold: Relation, answer: Relation) -> Truth:
+    if set(gold.ops) == {"="} and set(answer.ops) == {"="}:
+        return _two_equations(gold, answer)
+    first, second = regions.to_region(gold), regions.to_region(answer)
+    if first is not None and second is not None:
+        same = _regions(first, second)
+        if same or not (_bounds_vary(first) or _bounds_vary(second)):
+            return same
+    return _two_inequalities(gold, answer)
+
+
+def _bounds_vary(region: Region) -> bool:
+    return any(variables(end) for part in region.parts for end in (part.low, part.high))
+
+
+def _two_equations(gold: Relation, answer: Relation) -> Truth:
+    names = lone_name(gold.sides[0]), lone_name(answer.sides[0])
+    if None not in names and _droppable(gold) and _droppable(answer):
+        same = equal(gold.sides[-1], answer.sides[-1])
+        if names[0] == names[1]:
+            if same is not False:
+                return same
+        elif same and any(str(n).endswith("()") for n in names):
+            return True  # f(x) = .. and y = ..
+    if len(gold.sides) > 2 or len(answer.sides) > 2:
+        return _ordered(gold.sides, answer.sides) or None
+    differences = _difference(gold), _difference(answer)
+    if differences[0] is None or differences[1] is None:
+        if _ordered(gold.sides, answer.sides) or _ordered(gold.sides, answer.sides[::-1]):
+            return True
+        return None if _ordered(gold.sides, answer.sides) is None else False
+    return values.proportional(differences[0], differences[1])
+
+
+def _two_inequalities(gold: Relation, answer: Relation) -> Truth:
+    if len(gold.ops) != 1 or len(answer.ops) != 1:
+        return all_true([gold.ops == answer.ops, _ordered(gold.sides, answer.sides)])
+    first, second = _difference(gold), _difference(answer)
+    if first is None or second is None:
+        return None
+    if gold.ops[0][0] != answer.ops[0][0]:
+        if regions.flipped(gold.ops[0]) != answer.ops[0]:
+            return False
+        second = Apply("neg", (second,))
+    elif gold.ops != answer.ops:
+        return False
+    return values.proportional(first, second, positive=gold.ops[0] != "!=")
+
+
+def _difference(relation: Relation) -> Expression | None:
+    left, right = relation.sides[0], relation.sides[-1]
+    if isinstance(left, Value) and isinstance(right, Value):
+        return Apply("sub", (left.tree, right.tree))
+    return None

@@ -1,0 +1,58 @@
+"""Answers in words (rule 12): letters of a choice, number words, names, sentences around mathematics."""
+
+from __future__ import annotations
+
+import re
+
+from rstar_jax.grading.vocabulary import NUMBER_WORDS, SAME_WORDS, SCALE_WORDS, TENS_WORDS
+
+_WRAPPERS = re.compile(r"\\(?:text|mbox|textbf|mathrm|mathbf|textit|textrm|operatorname|boxed|fbox|rm|bf)\b|[{}$]")
+_CHOICE = re.compile(r"\(?\s*([A-Z])\s*(?:[).:]\s*|$)")
+_ANNOUNCED = re.compile(r"\b(?i:answer|option|choice)\b\s*(?:is|:)?\s*(?i:option|choice)?\s*:?\s*\(?([A-Z])\b\)?")
+_NON_WORD = re.compile(r"[^\w' ]+")
+_ARTICLES = frozenset({"the", "a", "an"})
+
+
+def plain(text: str) -> str:
+    """Without text wrappers and braces."""
+    return " ".join(_WRAPPERS.sub(" ", text).split())
+
+
+def normal(text: str) -> str:
+    """Lower case, no punctuation, no articles, synonyms joined."""
+    words = _NON_WORD.sub(" ", plain(text).lower().replace("n't", " not")).split()
+    joined = " ".join(w for w in words if w not in _ARTICLES) or " ".join(words)
+    return SAME_WORDS.get(joined, joined)
+
+
+def choice(text: str) -> str | None:
+    """The letter of a choice: `(C)`, `C.`, `\\text{(C)}`, `C) ..`, `answer is C`."""
+    text = plain(text)
+    match = _CHOICE.match(text) or (_ANNOUNCED.search(text) if len(text) < 200 else None)
+    return match[1] if match else None
+
+
+def is_choice(gold: str) -> bool:
+    """Whether the gold is one of the letters A to E and nothing else."""
+    return re.fullmatch(r"\(?\s*[A-E]\s*\)?\.?", plain(gold)) is not None
+
+
+def number_word(text: str) -> int | None:
+    """`seven`, `twenty-one`, `three hundred`; None if a word is no number."""
+    words = text.lower().replace("-", " ").split()
+    words = [w for w in words if w != "and"]
+    if not words or len(words) > 12:
+        return None
+    total, group = 0, 0
+    for word in words:
+        if word in NUMBER_WORDS:
+            group += NUMBER_WORDS[word]
+        elif word in TENS_WORDS:
+            group += TENS_WORDS[word]
+        elif word == "hundred":
+            group = max(group, 1) * 100
+        elif word in SCALE_WORDS:
+            total, group = total + max(group, 1) * SCALE_WORDS[word], 0
+        else:
+            return None
+    return total + group

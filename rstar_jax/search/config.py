@@ -1,0 +1,116 @@
+"""Every choice that search makes, one field each. `presets.py` names the published sets of them, and ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Literal
+
+from rstar_jax.trajectory.steps import Reading
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """Settings of one Monte Carlo tree search. Item numbers are those of our notes on the released code's
+    semantics, which the golden trees decide.
+
+    Size
+        rollouts: walks from the root to a leaf (paper section 3.4, A.1).
+        candidates: proposals drawn at an expansion (A.1).
+        answer_candidates: proposals drawn right after an output, where nearly every proposal is an answer and
+            most of them are equal (item 8); None: as many as elsewhere.
+        max_depth: deepest allowed node; the root has depth 0 (A.1: 16).
+        depth_rule: "strict": a step at `max_depth` that is no answer ends its path. "released" (item 6): only
+            steps below `max_depth` end theirs, and a rollout handles `max_depth` nodes, the root not counted
+            once it has children; so the first rollout reaches `max_depth`, and later ones one more.
+
+    Selection
+        c_puct: exploration constant c of Eq. 1.
+        unvisited: score of a child that was never visited, where Eq. 1 divides by zero (item 1). "zero": 0,
+            without exploration (released); "inf": before all visited ones; "parent": the parent's Q, "prior":
+            the child's PPM value or else the parent's Q, both with the exploration of one visit.
+        ties: among equal scores the first child (released, item 2), one drawn by the seed, or the one that
+            the policy proposed most often ("count", then first).
+
+    Candidates
+        dedup: "distinct": equal candidates are merged and counted. "released" (item 7): texts are compared
+            without their closing tag, and if any candidate is a finished answer, only the first such is kept.
+        incomplete: generations that are empty or were cut by a length limit (item 9): "keep" them as ordinary
+            steps (released), "drop" them, or end their path in an over-long "leaf" (empty ones are dropped
+            then).
+        reading: how step texts are read, see `trajectory.steps`.
+
+    Failures
+        errors: a step whose code fails is refused ("discard", section 3.2), or kept as a "leaf" of negative
+            reward (released).
+        errors_threshold: consecutive failing steps that make a failure; fewer are ordinary steps (released: 1
+            in sampling, 2 in bootstrap, 3 for the greedy pass; item 23).
+        failure_backup: who learns of a failed leaf (code error, too many steps, over-long, no child at all):
+            the leaf itself ("self", released, item 4) or all its ancestors too ("root").
+
+    Values
+        prior: what the PPM value of a new inner node starts. "none": no PPM, q starts at 0 (Eq. 2). "visit":
+            one visit with this value, not passed to ancestors (released, item 3). "initial": q starts there,
+            no visit (Eq. 3 to the letter; Q may then leave [-1, 1]). "propagated": one visit, passed to the
+            root.
+        terminal: what an answer is worth: "truth" by the grader (data generation), or its "ppm" score (test).
+        positive_reward, negative_reward: for right answers; for wrong ones and failures.
+
+    End
+        exhausted: when a node with no open child is closed: "lazy", when a rollout runs into it (released,
+            item 5), or "at_once", with all ancestors that are exhausted by this.
+        stop_finished: end when the root is closed; further rollouts could change nothing.
+        stop_solved: end after this many right answers (item 14); None: never.
+        stop_tokens: begin no rollout after this many generated tokens; None: no limit.
+    """
+
+    rollouts: int = 16
+    candidates: int = 8
+    answer_candidates: int | None = None
+    max_depth: int = 16
+    depth_rule: Literal["strict", "released"] = "strict"
+
+    c_puct: float = 2.0
+    unvisited: Literal["zero", "inf", "parent", "prior"] = "inf"
+    ties: Literal["first", "random", "count"] = "first"
+
+    dedup: Literal["distinct", "released"] = "distinct"
+    incomplete: Literal["keep", "drop", "leaf"] = "leaf"
+    reading: Reading = "plain"
+
+    errors: Literal["discard", "leaf"] = "discard"
+    errors_threshold: int = 1
+    failure_backup: Literal["self", "root"] = "self"
+
+    prior: Literal["none", "visit", "initial", "propagated"] = "none"
+    terminal: Literal["truth", "ppm"] = "truth"
+    positive_reward: float = 1.0
+    negative_reward: float = -1.0
+
+    exhausted: Literal["lazy", "at_once"] = "at_once"
+    stop_finished: bool = True
+    stop_solved: int | None = None
+    stop_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rollouts", "candidates", "max_depth", "errors_threshold"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"SearchConfig.{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("answer_candidates", "stop_solved", "stop_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"SearchConfig.{name} must be None or at least 1, not {value}")
+
+    @property
+    def needs_scorer(self) -> bool:
+        return self.prior != "none" or self.terminal == "ppm"
+
+    @property
+    def needs_grader(self) -> bool:
+        return self.terminal == "truth"
+
+    def hash(self) -> str:
+        """16 hex digits that name these settings."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,75 @@
+"""How far a run over many problems is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Protocol
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress(Protocol):
+    """Told of every finished problem."""
+
+    def advance(self, solved: bool, tokens: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def make_progress(total: int, done: int = 0, label: str = "search") -> Progress:
+    """A bar if standard error is a terminal, else plain lines on it. `done`: finished in an earlier run."""
+    return Bar(total, done, label) if sys.stderr.isatty() else Lines(total, done, label)
+
+
+class Bar:
+    """A tqdm bar."""
+
+    def __init__(self, total: int, done: int, label: str) -> None:
+        self._bar = tqdm(total=total, initial=done, desc=label, unit="problem")
+        self._solved = 0
+        self._tokens = 0
+
+    def advance(self, solved: bool, tokens: int) -> None:
+        self._solved += solved
+        self._tokens += tokens
+        self._bar.set_postfix(solved=self._solved, tokens=self._tokens, refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class Lines:
+    """A line every few seconds and at the end, for log files."""
+
+    def __init__(self, total: int, done: int, label: str) -> None:
+        self._total, self._done, self._label = total, done, label
+        self._solved = 0
+        self._tokens = 0
+        self._started = self._last = time.monotonic()
+        self._shown = -1
+
+    def advance(self, solved: bool, tokens: int) -> None:
+        self._done += 1
+        self._solved += solved
+        self._tokens += tokens
+        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self._show()
+
+    def close(self) -> None:
+        if self._shown != self._done:
+            self._show()
+
+    def _show(self) -> None:
+        self._last = time.monotonic()
+        self._shown = self._done
+        seconds = self._last - self._started
+        print(
+            f"{self._label}: {self._done}/{self._total} problems; in this run {self._solved} solved,"
+            f" {self._tokens} tokens, {seconds:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )

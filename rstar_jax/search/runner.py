@@ -1,0 +1,149 @@
+"""Searching many problems on one host: many trees at a time, and nothing lost when the process is killed.
+
+    parts/<hash of the problem's id>.parquet   trees of a problem, written as soon as they are grown
+    trees.parquet                              all trees, once there are all, by problem id and tree index
+
+A second start does what is missing. Files are written under a temporary name and renamed, so a kill at any
+moment costs the problems that were under way, and `trees.parquet` has the same bytes as after an undisturbed
+run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import pathlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import pyarrow as pa
+
+from rstar_jax import files
+from rstar_jax.errors import InputError
+from rstar_jax.problems.problem import Problem
+from rstar_jax.search import store
+from rstar_jax.search.progress import Progress, make_progress
+from rstar_jax.search.trajectories import n_correct
+from rstar_jax.search.tree import Tree
+
+Grow = Callable[[Problem], Awaitable[Sequence[Tree]]]
+"""Grows all trees of a problem: one, or several with different indices. They must depend on nothing else."""
+
+TREES = "trees.parquet"
+PARTS = "parts"
+RUN = "run.json"
+KEY_COLUMNS = ("id", "tree_index")
+
+
+async def run(
+    problems: Sequence[Problem],
+    grow: Grow,
+    folder: files.AnyPath,
+    *,
+    fingerprint: str,
+    concurrency: int = 64,
+    label: str = "search",
+) -> pathlib.Path:
+    """Search the problems that are not finished yet and return the path of `trees.parquet`.
+
+    fingerprint: names everything that the trees depend on (settings, seed, models). concurrency: problems
+    under way at a time. What `grow` raises ends the run; what is finished by then stays.
+
+    Raises InputError if the folder was begun with another fingerprint, if an id occurs twice, or if a
+    finished problem is another one than the problem with its id.
+    """
+    folder = files.local_path(folder)
+    by_id = {problem.id: problem for problem in problems}
+    if len(by_id) != len(problems):
+        raise InputError(f"{folder}: two of the problems to search have the same id")
+    _begin(folder, fingerprint)
+    done = _finished(folder, by_id)
+    missing = [problem for problem in problems if problem.id not in done]
+    if missing:
+        progress = make_progress(len(problems), len(problems) - len(missing), label)
+        try:
+            await _grow_all(missing, grow, folder / PARTS, concurrency, progress)
+        finally:
+            progress.close()
+    _merge(folder)
+    return folder / TREES
+
+
+async def _grow_all(
+    problems: Sequence[Problem], grow: Grow, parts: pathlib.Path, concurrency: int, progress: Progress
+) -> None:
+    waiting = iter(problems)
+
+    async def work() -> None:
+        for problem in waiting:  # shared by all workers
+            trees = sorted(await grow(problem), key=lambda tree: tree.index)
+            if not trees:
+                raise ValueError(f"no tree was grown for problem {problem.id!r}")
+            await asyncio.to_thread(store.write_trees, _part(parts, problem.id), trees)
+            progress.advance(any(map(n_correct, trees)), sum(tree.tokens for tree in trees))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrency, len(problems))):
+            group.create_task(work())
+
+
+def _begin(folder: pathlib.Path, fingerprint: str) -> None:
+    """Claim the folder for this fingerprint and clear away what a killed run left half written."""
+    note = folder / RUN
+    if note.exists():
+        before = files.read_json(note)["fingerprint"]
+        if before != fingerprint:
+            raise InputError(
+                f"{folder}: begun with other settings ({before}, now {fingerprint}); use a new folder"
+            )
+    else:
+        files.write_json(note, {"fingerprint": fingerprint})
+    (folder / PARTS).mkdir(exist_ok=True)
+    for place in (folder, folder / PARTS):
+        files.remove_stale(place)
+
+
+def _finished(folder: pathlib.Path, problems: dict[str, Problem]) -> set[str]:
+    """Ids of the finished problems. Parts that are merged already are deleted."""
+    merged = _ids(folder / TREES, problems) if (folder / TREES).exists() else set()
+    for problem_id in merged:
+        _part(folder / PARTS, problem_id).unlink(missing_ok=True)
+    return merged.union(*(_ids(file, problems) for file in _part_files(folder)))
+
+
+def _ids(file: pathlib.Path, problems: dict[str, Problem]) -> set[str]:
+    """The problems in a file of trees, compared with those that are to be searched."""
+    ids = set()
+    for table in store.iterate_tables(file, ["id", "question"]):
+        problem_id, question = table["id"][0].as_py(), table["question"][0].as_py()
+        known = problems.get(problem_id)
+        if known is not None and store.storable(known.question) != question:
+            raise InputError(f"{file}: problem {problem_id!r} was searched before with another question")
+        ids.add(problem_id)
+    return ids
+
+
+def _merge(folder: pathlib.Path) -> None:
+    """Make `trees.parquet` of itself and the parts, then delete the parts."""
+    part_files = _part_files(folder)
+    if part_files or not (folder / TREES).exists():
+        parts = sorted(part_files, key=lambda file: _key(next(store.iterate_tables(file, KEY_COLUMNS))))
+        new = (table for file in parts for table in store.iterate_tables(file))
+        old = store.iterate_tables(folder / TREES) if (folder / TREES).exists() else iter(())
+        store.write_tables(folder / TREES, heapq.merge(old, new, key=_key))
+    for file in part_files:
+        file.unlink()
+
+
+def _part_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted((folder / PARTS).glob("*.parquet"))
+
+
+def _part(parts: pathlib.Path, problem_id: str) -> pathlib.Path:
+    """An id may hold any character and be of any length; a file name may not."""
+    digest = hashlib.blake2b(problem_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return parts / f"{digest}.parquet"
+
+
+def _key(table: pa.Table) -> tuple[str, int]:
+    return table["id"][0].as_py(), table["tree_index"][0].as_py()

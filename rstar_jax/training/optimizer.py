@@ -1,0 +1,106 @@
+"""A training run as a value: length, batch, schedule, optimizer; the published settings by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+import jax
+import optax
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training run; the defaults are the policy's in the paper (appendix A.1).
+
+    Attributes:
+      epochs: passes over the data.
+      batch_size: examples per step (trajectories or preference pairs). Rows are packed, so a step takes as
+        many rows as hold this many on average.
+      row_length: tokens of a packed row; longer examples are dropped.
+      microbatches: a step's rows are run in this many parts; the gradient is the same, weighted by tokens or
+        pairs.
+      learning_rate: peak.
+      schedule: decay after the warm-up, to zero at the last step.
+      warmup: share of the steps with a rising learning rate.
+      weight_decay: of AdamW, on matrices only. Released: 0.1; not in the paper.
+      clip_norm: largest norm of a step's gradient.
+      remat: recompute a layer's activations in the backward pass instead of keeping them.
+      loss_chunk: tokens per row whose logits exist at one time.
+      seed: of the data order and of fresh parameters.
+      checkpoint_every: steps between saves.
+      log_every: steps between lines of `metrics.jsonl`.
+      save_on_sigterm: on SIGTERM, save at the end of the step and exit with code 0.
+    """
+
+    epochs: int = 2
+    batch_size: int = 128
+    row_length: int = 4096
+    microbatches: int = 1
+    learning_rate: float = 7e-6
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: float = 0.0
+    weight_decay: float = 0.1
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    clip_norm: float = 1.0
+    remat: bool = True
+    loss_chunk: int = 512
+    seed: int = 0
+    checkpoint_every: int = 500
+    log_every: int = 1
+    save_on_sigterm: bool = True
+
+    def __post_init__(self) -> None:
+        counts = (
+            "epochs",
+            "batch_size",
+            "row_length",
+            "microbatches",
+            "loss_chunk",
+            "checkpoint_every",
+            "log_every",
+        )
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+
+
+PAPER_POLICY = TrainConfig()
+PAPER_POLICY_PHI3 = TrainConfig(schedule="cosine", learning_rate=5e-6)
+PAPER_PPM = TrainConfig(epochs=1, batch_size=512)
+RELEASED_POLICY = TrainConfig(row_length=2048)
+RELEASED_PPM = TrainConfig(epochs=2, batch_size=512, row_length=2048)
+
+
+def learning_rate(config: TrainConfig, n_steps: int, step: int) -> float:
+    """Learning rate of a step (from 0): rises over the warm-up steps, then falls to zero at `n_steps`."""
+    warmup = round(config.warmup * n_steps)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)  # the first step moves already
+    done = (step - warmup) / max(n_steps - warmup, 1)
+    shape = {"linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2, "constant": 1.0}
+    return config.learning_rate * shape[config.schedule]
+
+
+def make_optimizer(config: TrainConfig, axes: Any) -> optax.GradientTransformation:
+    """AdamW behind a clip by the global norm, for a learning rate of one: the step scales its updates.
+
+    The rate stays an argument of the compiled step, which then is the same for runs of any length.
+
+    Args:
+      axes: the parameters' logical axes (`decoder.logical_axes`), which tell matrices from norms and biases.
+    """
+    decayed = jax.tree.map(_is_matrix, axes, is_leaf=lambda x: isinstance(x, tuple))
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps),
+        optax.add_decayed_weights(config.weight_decay, mask=decayed),
+    )
+
+
+def _is_matrix(axes: tuple[str | None, ...]) -> bool:
+    """Biases of projections have several axes too; only matrices have one that reads or writes the stream."""
+    return "embed" in axes

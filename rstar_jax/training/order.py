@@ -1,0 +1,45 @@
+"""Which rows a step sees: a pure function of the seed and the step, so there is nothing to save about it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from jax.sharding import Mesh
+
+from rstar_jax.datasets.packing import Packed
+from rstar_jax.errors import InputError
+from rstar_jax.training.optimizer import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How the rows of a dataset become steps."""
+
+    rows_per_step: int
+    steps_per_epoch: int
+    n_steps: int
+
+
+def plan(config: TrainConfig, dataset: Packed, mesh: Mesh) -> Plan:
+    """As many rows per step as hold `batch_size` examples on average, in whole numbers per device and
+    microbatch.
+
+    Raises:
+      InputError: the dataset is empty.
+    """
+    if not dataset.n_rows:
+        raise InputError(f"no training data: {dataset.dropped} examples, all longer than a row, and no other")
+    unit = mesh.shape["data"] * mesh.shape["fsdp"] * config.microbatches
+    wanted = config.batch_size * dataset.n_rows / dataset.examples
+    rows = max(1, round(wanted / unit)) * unit
+    steps = -(-dataset.n_rows // rows)
+    return Plan(rows, steps, steps * config.epochs)
+
+
+def batch_rows(config: TrainConfig, steps: Plan, n_rows: int, step: int) -> np.ndarray:
+    """Row numbers of a step; -1 fills the last step of an epoch, which has what is left."""
+    epoch, index = divmod(step, steps.steps_per_epoch)
+    order = np.random.default_rng((config.seed, epoch)).permutation(n_rows)
+    rows = order[index * steps.rows_per_step : (index + 1) * steps.rows_per_step]
+    return np.pad(rows, (0, steps.rows_per_step - len(rows)), constant_values=-1)

@@ -1,0 +1,44 @@
+"""One training step: gradient of the summed loss over all microbatches, divided once, then AdamW."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from rstar_jax.models.decoder import Params
+from rstar_jax.training.loss import Batch, LossFn, Sums
+from rstar_jax.training.state import TrainState
+
+
+def compile_step(loss: LossFn, optimizer: optax.GradientTransformation, abstract: TrainState) -> Any:
+    """(state, batch, learning rate) -> (next state, metrics), donating the state."""
+
+    def step(state: TrainState, batch: Batch, rate: jax.Array) -> tuple[TrainState, Sums]:
+        gradient, sums = _summed_gradient(loss, state.params, batch)
+        weight = jnp.maximum(sums.pop("weight"), 1e-9)
+        gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
+        metrics = {name: total / weight for name, total in sums.items()}
+        metrics["gradient_norm"] = optax.tree.norm(gradient)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        params = jax.tree.map(lambda leaf, up: (leaf - rate * up).astype(leaf.dtype), state.params, updates)
+        return TrainState(state.step + 1, params, opt_state), metrics
+
+    places = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    return jax.jit(step, donate_argnums=0, in_shardings=(places, None, None), out_shardings=(places, None))
+
+
+def _summed_gradient(loss: LossFn, params: Params, batch: Batch) -> tuple[Params, Sums]:
+    """Gradient of the total loss and all sums, over the microbatches one after the other."""
+
+    def part(rows: Batch) -> tuple[Params, Sums]:
+        (total, sums), gradient = jax.value_and_grad(loss, has_aux=True)(params, rows)
+        return gradient, {"loss": total, **sums}
+
+    first = part(jax.tree.map(lambda x: x[0], batch))
+    if len(batch["tokens"]) == 1:
+        return first
+    rest = jax.tree.map(lambda x: x[1:], batch)
+    return jax.lax.scan(lambda sums, rows: (jax.tree.map(jnp.add, sums, part(rows)), None), first, rest)[0]

@@ -1,0 +1,55 @@
+"""A training run that takes a second, for the tests of the loop; `python runs.py WORKDIR STEP` is killed at STEP."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from rstar_jax.datasets.packing import Packed, TokenisedSolution, pack_sft
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.decoder import Params
+from rstar_jax.models.sharding import make_mesh
+from rstar_jax.training import loop
+from rstar_jax.training.optimizer import TrainConfig
+from rstar_jax.training.sft import sft_loss
+
+MODEL = ModelConfig(vocab_size=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=8, d_ff=16)
+CONFIG = TrainConfig(
+    epochs=2, batch_size=8, row_length=32, learning_rate=1e-2, remat=False, checkpoint_every=3, warmup=0.2
+)
+
+
+def dataset() -> Packed:
+    random = np.random.default_rng(0)
+    lengths = random.integers(8, 20, 48)
+    return pack_sft([TokenisedSolution(random.integers(1, 32, n).tolist(), [True] * n) for n in lengths], 32)
+
+
+def run(workdir: Any, config: TrainConfig = CONFIG, init: Params | None = None) -> Params:
+    """Train the small model, on one device, in `workdir`."""
+    task = loop.Task("lm", functools.partial(sft_loss, MODEL, remat=False))
+    return loop.train(config, MODEL, init, dataset(), task, workdir, make_mesh())
+
+
+def at_step(step: int, action: Any) -> Any:
+    """The loop's data order, with something that happens when `step` asks for its rows."""
+    order = loop.batch_rows
+
+    def rows(config: TrainConfig, steps: Any, n_rows: int, index: int) -> np.ndarray:
+        if index == step:
+            action()
+        return order(config, steps, n_rows, index)
+
+    return rows
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_platforms", "cpu")
+    loop.batch_rows = at_step(int(sys.argv[2]), functools.partial(os.kill, os.getpid(), signal.SIGKILL))
+    run(sys.argv[1])

@@ -1,0 +1,104 @@
+"""The SFT loss: chunks and packing change nothing, and the logits of a batch never exist at once."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rstar_jax.datasets.packing import Packed, TokenisedSolution, pack_sft
+from rstar_jax.models import decoder
+from rstar_jax.models.attention import packed_mask
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.training.sft import sft_loss
+
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def device(packed: Packed, n_rows: int = 0) -> dict[str, jax.Array]:
+    """The arrays on the device, with rows of padding up to `n_rows`."""
+    more = max(n_rows - packed.n_rows, 0)
+    return {name: jnp.pad(array, ((0, more), (0, 0))) for name, array in packed.arrays.items()}
+
+
+@functools.partial(jax.jit, static_argnums=0, static_argnames=("chunk", "remat"))
+def mean_and_grad(model, params, batch, *, chunk: int = 16, remat: bool = False):
+    """Mean loss, its gradient, and the number of targets."""
+    loss = functools.partial(sft_loss, model, chunk=chunk, remat=remat)
+    (total, sums), gradient = jax.value_and_grad(loss, has_aux=True)(params, batch)
+    weight = jnp.maximum(sums["weight"], 1)
+    return total / weight, jax.tree.map(lambda leaf: leaf / weight, gradient), sums["weight"]
+
+
+def plain_loss(model: ModelConfig, params: decoder.Params, batch: dict[str, jax.Array]) -> jax.Array:
+    mask = packed_mask(batch["positions"], batch["segments"])
+    hidden = decoder.hidden_states(model, params, batch["tokens"], batch["positions"], mask)
+    logs = jax.nn.log_softmax(decoder.logits(model, params, hidden[:, :-1]))
+    targets = jax.nn.one_hot(batch["tokens"][:, 1:], model.vocab_size)
+    wanted = batch["loss_mask"][:, 1:, None]
+    return -jnp.sum(logs * targets * wanted) / jnp.sum(wanted)
+
+
+def assert_close(found, wanted) -> None:
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **TOLERANCE), found, wanted)
+
+
+@pytest.fixture(scope="module")
+def params(model: ModelConfig) -> decoder.Params:
+    return jax.jit(functools.partial(decoder.init_params, model))(jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def plain(model: ModelConfig, params: decoder.Params, solutions: list[TokenisedSolution]):
+    """Loss and gradient with all logits at once."""
+    loss = jax.value_and_grad(functools.partial(plain_loss, model))
+    return jax.jit(loss)(params, device(pack_sft(solutions, 48)))
+
+
+@pytest.mark.parametrize(("chunk", "remat"), [(7, True), (512, False)])
+def test_chunked_is_plain(model, params, solutions, plain, chunk: int, remat: bool) -> None:
+    packed = pack_sft(solutions, 48)
+    loss, gradient, targets = mean_and_grad(model, params, device(packed), chunk=chunk, remat=remat)
+    assert_close((loss, gradient), plain)
+    assert targets == packed.arrays["loss_mask"].sum()
+
+
+def test_packed_is_alone_and_padding_adds_nothing(model, params, solutions) -> None:
+    alone = [pack_sft([one], 64).arrays for one in solutions]
+    stacked = {name: np.concatenate([row[name] for row in alone]) for name in alone[0]}
+    together = pack_sft(solutions, 64)
+    assert together.n_rows < len(solutions) / 2
+    assert_close(
+        mean_and_grad(model, params, device(together, len(solutions))),
+        mean_and_grad(model, params, device(Packed(stacked, len(solutions), 0))),
+    )
+
+
+def test_a_prompt_is_no_target(model, params, solutions) -> None:
+    prompt_only = pack_sft([TokenisedSolution([5, 6, 7], [False] * 3)], 64)
+    loss, gradient, targets = mean_and_grad(model, params, device(prompt_only, len(solutions)))
+    assert loss == targets == 0
+    assert all(not leaf.any() for leaf in jax.tree.leaves(gradient))
+
+
+def largest_array(function, *arguments) -> int:
+    text = jax.jit(function).lower(*arguments).compile().as_text()
+    shapes = re.findall(r"\b(?:f32|bf16|f16|pred|s32|u32)\[([\d,]+)\]", text)
+    return max(math.prod(map(int, shape.split(","))) for shape in shapes)
+
+
+def test_no_array_of_batch_length_vocabulary_is_compiled() -> None:
+    model = ModelConfig(vocab_size=2048, d_model=8, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=4, d_ff=8)
+    params = jax.jit(functools.partial(decoder.init_params, model))(jax.random.key(0))
+    batch = device(pack_sft([TokenisedSolution([1] * 64, [True] * 64)] * 4, 64))
+    all_logits = 4 * 64 * 2048
+    chunked = jax.grad(lambda p, b: sft_loss(model, p, b, chunk=8)[0])
+    assert largest_array(chunked, params, batch) <= all_logits // 8
+    assert (
+        largest_array(jax.grad(functools.partial(plain_loss, model)), params, batch) >= 63 * all_logits // 64
+    )
