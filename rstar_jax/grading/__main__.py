@@ -1,7 +1,7 @@
 """Scores both graders on labelled pairs: `python -m rstar_jax.grading --pairs FILE.jsonl [--json OUT]`.
 
-A pair is a JSON object a line with `gold`, `pred` and `match` (a boolean), and optionally `kind`. `--adversarial FILE`
-times inputs that have no label (`gold`, `pred`, `name`). Bad input ends with one sentence and exit code 2.
+A pair is a JSON object a line with `gold`, `pred` and `match` (a boolean), and optionally `kind`. `--adversarial`
+FILE times inputs that have no label (`gold`, `pred`, `name`). Bad input ends with one sentence and exit code 2.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ _QUOTED_LIST = re.compile(r"""\s*\[\s*(['"]).*\1\s*,?\s*\]\s*$""", re.DOTALL)
 
 
 def golds(truth: str) -> tuple[str, ...]:
-    """`['3', '-3']` as its two strings; any other text as itself. Only literals are read, nothing is evaluated."""
+    """`['3', '-3']` as its two strings; any other text as itself. Only literals are read."""
     if len(truth) > MAX_CHARACTERS or not _QUOTED_LIST.match(truth):
         return (truth,)
     try:

@@ -14,7 +14,7 @@ _PAIRS = {"(": (")", "]"), "[": ("]", ")"), "{": ("}",), "\\{": ("\\}",)}
 
 
 def depth_step(token: Token) -> int:
-    """+1 for an opening token, -1 for a closing one. Half-open intervals mix brackets, so types do not matter here."""
+    """+1 for an opening token, -1 for a closing one, of any type: half-open intervals mix brackets."""
     if token.kind == "op":
         return (token.text in _OPEN) - (token.text in _CLOSE)
     if token.kind == "command":
@@ -57,3 +57,19 @@ def enclosed(tokens: Tokens) -> tuple[str, Tokens, str] | None:
                 return tokens[0].text, tokens[1:-1], token.text
             return None
     return None
+
+
+def environment(toks: Tokens) -> tuple[str, Tokens, Tokens]:
+    """Name, body and what follows `\\end{name}`."""
+    close = next((at for at, t in enumerate(toks) if is_op(t, "}")), 0)
+    name = "".join(t.text for t in toks[2:close])
+    depth = 0
+    for at, token in enumerate(toks):
+        depth += (token == Token("command", "begin")) - (token == Token("command", "end"))
+        if depth == 0:
+            end = next((n for n in range(at, len(toks)) if is_op(toks[n], "}")), len(toks))
+            body = [t for t in toks[close + 1 : at] if t != Token("command", "hline")]
+            if name == "array" and body and is_op(body[0], "{"):
+                body = body[next(n for n, t in enumerate(body) if is_op(t, "}")) + 1 :]
+            return name, body, toks[end + 1 :]
+    raise Unreadable("open environment")

@@ -1,4 +1,4 @@
-"""Objects of Python print: `Matrix([[1, 2]])`, `FiniteSet(1, 2)`, `Interval.open(0, oo)`, `Eq(x, 5)` (rule 2)."""
+"""Objects of Python print: `Matrix([[1, 2]])`, `FiniteSet(1, 2)`, `Interval(0, oo)`, `Eq(x, 5)` (rule 2)."""
 
 from __future__ import annotations
 

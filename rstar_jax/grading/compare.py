@@ -6,14 +6,27 @@ True, False, or None where the first stage cannot tell. A pair of types without 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-from rstar_jax.grading import builders, regions, units, values
+from rstar_jax.grading import builders, equations, regions, units, values
 from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
-from rstar_jax.grading.forms import Answer, Based, Interval, Items, Matrix, Ratio, Region, Relation, Value, Word
+from rstar_jax.grading.forms import (
+    Answer,
+    Based,
+    Interval,
+    Items,
+    Matrix,
+    Ratio,
+    Region,
+    Relation,
+    Value,
+    Word,
+)
 from rstar_jax.grading.lexer import Unreadable
-from rstar_jax.grading.limits import MAX_ITEMS, TooHard
-from rstar_jax.grading.parser import parse, split_word
+from rstar_jax.grading.limits import MAX_ITEMS, MAX_PAIRWISE, TooHard
+from rstar_jax.grading.parser import parse
 from rstar_jax.grading.vocabulary import EMPTY_WORDS
+from rstar_jax.grading.written import split_word
 
 Truth = bool | None
 
@@ -53,11 +66,34 @@ def _plain(answer: Answer) -> Answer:
 
 
 def _distinct(items: Sequence[Answer]) -> list[Answer]:
+    """Without repetitions: exact numbers by lookup, the others pairwise."""
     kept: list[Answer] = []
+    rest: list[Answer] = []  # those of `kept` that are no exact numbers
+    known: set[Fraction] = set()
     for item in items:
-        if item not in kept and not any(equal(other, item) for other in kept):
-            kept.append(item)
+        number = _exact(item)
+        if number in known or any(
+            equal(other, item) for other in (_few(rest) if number is not None else kept)
+        ):
+            continue
+        if number is None:
+            rest = _few([*rest, item])
+        else:
+            known.add(number)
+        kept.append(item)
     return kept
+
+
+def _exact(item: Answer) -> Fraction | None:
+    """The number, where equality is equality of fractions: no decimal, no unit."""
+    return values.exact(item.tree) if isinstance(item, Value) and not item.unit else None
+
+
+def _few(items: list[Answer]) -> list[Answer]:
+    """What has to be compared pairwise has to be little."""
+    if len(items) > MAX_PAIRWISE:
+        raise TooHard("long list")
+    return items
 
 
 def all_true(truths: Sequence[Truth]) -> Truth:
@@ -94,28 +130,18 @@ def _letter_unit(gold: Value, answer: Value) -> Truth:
 def _items(gold: Items, answer: Items) -> Truth:
     unordered = ("", "{}")
     if gold.brackets in unordered and answer.brackets in (*unordered, "[]"):
-        if not gold.brackets and (ordered := _assignment(gold)):
+        if not gold.brackets and (ordered := equations.assignment(gold)):
             return _assigned(gold, ordered, answer)
         return _same_elements(gold.items, answer.items)
-    if gold.brackets == "()" and not answer.brackets and (_assignment(answer)):
+    if gold.brackets == "()" and not answer.brackets and equations.assignment(answer):
         return _ordered(gold.items, [r.sides[1] for r in answer.items if isinstance(r, Relation)])
-    if gold.brackets == "()" and not answer.brackets:
-        return _ordered(gold.items, answer.items)
     if gold.brackets != answer.brackets:
         return False
     return _ordered(gold.items, answer.items)
 
 
-def _assignment(items: Items) -> tuple[str, ...] | None:
-    """The names in `x=1, y=2`, if they are distinct."""
-    names = [lone_name(i.sides[0]) for i in items.items if isinstance(i, Relation) and i.ops == ("=",)]
-    if len(names) == len(items.items) and None not in names and len(set(names)) == len(names):
-        return tuple(str(n) for n in names)
-    return None
-
-
 def _assigned(gold: Items, names: tuple[str, ...], answer: Items) -> Truth:
-    if _assignment(answer):
+    if equations.assignment(answer):
         return _same_elements(gold.items, answer.items)
     return _ordered([r.sides[1] for r in gold.items if isinstance(r, Relation)], answer.items)
 
@@ -127,12 +153,18 @@ def _ordered(gold: Sequence[Answer], answer: Sequence[Answer]) -> Truth:
 
 
 def _same_elements(gold: Sequence[Answer], answer: Sequence[Answer]) -> Truth:
-    """As sets (label rule 5)."""
-    if len(gold) > MAX_ITEMS or len(answer) > MAX_ITEMS:
+    """As sets (label rule 5): exact numbers by lookup, the others pairwise."""
+    if max(len(gold), len(answer)) > MAX_ITEMS:
         raise TooHard("long list")
-    left, unsure = list(_distinct(answer)), False
-    for wanted in _distinct(gold):
-        truths = [equal(wanted, item) for item in left]
+    wanted, left = _distinct(gold), _distinct(answer)
+    if len(wanted) != len(left):
+        return False
+    common = {_exact(item) for item in wanted} & {_exact(item) for item in left} - {None}
+    wanted = [item for item in wanted if _exact(item) not in common]
+    left = [item for item in left if _exact(item) not in common]
+    unsure = False
+    for item in _few(wanted):
+        truths = [equal(item, other) for other in left]
         if True in truths:
             left.pop(truths.index(True))
         elif None in truths:
@@ -153,7 +185,9 @@ def _matrices(gold: Answer, answer: Answer) -> Truth:
         return False
     if [len(r) for r in first] != [len(r) for r in second]:
         return False
-    return all_true([equal(a, b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True)])
+    return all_true(
+        [equal(a, b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True)]
+    )
 
 
 def _ratios(gold: Answer, answer: Answer) -> Truth:
@@ -234,7 +268,9 @@ def _same_parts(gold: list[Interval], answer: list[Interval]) -> Truth:
 
 
 def _same_interval(a: Interval, b: Interval) -> Truth:
-    return all_true([_same_end(a.low, a.low_open, b.low, b.low_open), _same_end(a.high, a.high_open, b.high, b.high_open)])
+    return all_true(
+        [_same_end(a.low, a.low_open, b.low, b.low_open), _same_end(a.high, a.high_open, b.high, b.high_open)]
+    )
 
 
 def _same_end(a: Expression, a_open: bool, b: Expression, b_open: bool) -> Truth:
@@ -242,18 +278,6 @@ def _same_end(a: Expression, a_open: bool, b: Expression, b_open: bool) -> Truth
     if a_open != b_open and not (a in infinite and b in infinite):
         return False
     return values.equal(a, b)
-
-
-def lone_name(answer: Answer) -> str | None:
-    """The name of a single variable, or of a function of variables such as `f(x)`."""
-    if not isinstance(answer, Value) or answer.unit:
-        return None
-    tree = answer.tree
-    if isinstance(tree, Symbol):
-        return tree.name
-    if isinstance(tree, Apply) and tree.head == "mul" and isinstance(tree.args[0], Symbol):
-        return f"{tree.args[0].name}()"  # f(x) reads as a product
-    return None
 
 
 def _relations(gold: Answer, answer: Answer) -> Truth:
@@ -267,27 +291,10 @@ def _relations(gold: Answer, answer: Answer) -> Truth:
         if region is None or not isinstance(other, Region | Items):
             return False
         return _regions(region, other)
-    if not _droppable(relation):
+    if not equations.droppable(relation):
         return False
     bare = relation.sides[-1]
     return equal(bare, other) if relation is gold else equal(other, bare)
-
-
-def _droppable(relation: Relation) -> bool:
-    """`x=`, `f(x)=`, `(x, y)=` and `|AB|=` name what follows; `2+3=` computes it; `x^2+y^2=` is an equation."""
-    left, right = relation.sides[0], relation.sides[-1]
-    if isinstance(left, Word):
-        return True
-    if isinstance(left, Items) and left.brackets == "()":
-        return all(lone_name(i) for i in left.items)
-    if not isinstance(left, Value):
-        return False
-    name = lone_name(left)
-    if name is not None:
-        return not (isinstance(right, Value) and isinstance(left.tree, Symbol) and name in variables(right.tree))
-    if isinstance(left.tree, Apply) and left.tree.head == "abs":
-        return True
-    return isinstance(right, Value) and not variables(left.tree) and values.equal(left.tree, right.tree) is True
 
 
 def _two_relations(gold: Relation, answer: Relation) -> Truth:
@@ -306,8 +313,8 @@ def _bounds_vary(region: Region) -> bool:
 
 
 def _two_equations(gold: Relation, answer: Relation) -> Truth:
-    names = lone_name(gold.sides[0]), lone_name(answer.sides[0])
-    if None not in names and _droppable(gold) and _droppable(answer):
+    names = equations.lone_name(gold.sides[0]), equations.lone_name(answer.sides[0])
+    if None not in names and equations.droppable(gold) and equations.droppable(answer):
         same = equal(gold.sides[-1], answer.sides[-1])
         if names[0] == names[1]:
             if same is not False:
@@ -316,7 +323,7 @@ def _two_equations(gold: Relation, answer: Relation) -> Truth:
             return True  # f(x) = .. and y = ..
     if len(gold.sides) > 2 or len(answer.sides) > 2:
         return _ordered(gold.sides, answer.sides) or None
-    differences = _difference(gold), _difference(answer)
+    differences = equations.difference(gold), equations.difference(answer)
     if differences[0] is None or differences[1] is None:
         if _ordered(gold.sides, answer.sides) or _ordered(gold.sides, answer.sides[::-1]):
             return True
@@ -327,7 +334,7 @@ def _two_equations(gold: Relation, answer: Relation) -> Truth:
 def _two_inequalities(gold: Relation, answer: Relation) -> Truth:
     if len(gold.ops) != 1 or len(answer.ops) != 1:
         return all_true([gold.ops == answer.ops, _ordered(gold.sides, answer.sides)])
-    first, second = _difference(gold), _difference(answer)
+    first, second = equations.difference(gold), equations.difference(answer)
     if first is None or second is None:
         return None
     if gold.ops[0][0] != answer.ops[0][0]:
@@ -337,10 +344,3 @@ def _two_inequalities(gold: Relation, answer: Relation) -> Truth:
     elif gold.ops != answer.ops:
         return False
     return values.proportional(first, second, positive=gold.ops[0] != "!=")
-
-
-def _difference(relation: Relation) -> Expression | None:
-    left, right = relation.sides[0], relation.sides[-1]
-    if isinstance(left, Value) and isinstance(right, Value):
-        return Apply("sub", (left.tree, right.tree))
-    return None

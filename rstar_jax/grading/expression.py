@@ -1,7 +1,7 @@
 """Expression trees: numbers, symbols, and operators with arguments.
 
-Operators are plain names: "add", "sub", "mul", "div", "pow", "neg", function names as in Python, and the marks
-"degree" and "percent", which matter as units (rule 8) and inside trigonometric functions (rule 14).
+Operators are plain names: "add", "sub", "mul", "div", "pow", "neg", function names as in Python, and the
+marks "degree" and "percent", which matter as units (rule 8) and inside trigonometric functions (rule 14).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """A written number. `digits` significant digits and `places` decimals as written; `decimal` if it has a point."""
+    """A written number. `digits` significant digits and `places` decimals; `decimal` if it has a point."""
 
     value: Fraction
     digits: int = 0

@@ -15,8 +15,8 @@ def extract_answer(text: str, semantics: Semantics = "strict") -> str | None:
     r"""The answer, or None.
 
     strict: the last complete `\boxed{..}` of the answer block (the whole text if it has no block).
-    released: the text is cut at its first ".\n", then the last "boxed" anywhere counts, else the cut text itself, as
-    in the published code (item 25: "There are 5 apples.\nSo \boxed{5}" yields the words).
+    released: the text is cut at its first ".\n", then the last "boxed" anywhere counts, else the cut text
+    itself, as in the published code (item 25: "There are 5 apples.\nSo \boxed{5}" yields the words).
     """
     if semantics == "strict":
         return _last_boxed(_answer_block(text))

@@ -1,4 +1,4 @@
-"""The first stage of the strict grader: a verdict in a millisecond, or "unknown" (grading recommendation 2)."""
+"""The first stage of the strict grader: a verdict in a millisecond, or "unknown" (recommendation 2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from rstar_jax.grading import compare, structure, words
 from rstar_jax.grading.alternatives import golds
 from rstar_jax.grading.forms import Answer
-from rstar_jax.grading.lexer import Unreadable
+from rstar_jax.grading.lexer import BRACES, Unreadable
 from rstar_jax.grading.limits import TooHard
 from rstar_jax.grading.normalise import clean
 from rstar_jax.grading.vocabulary import INVALID_WORDS
@@ -21,7 +21,8 @@ _ERROR = re.compile(r"Traceback|[A-Za-z]*(?:Error|Exception)\b|^<[\w.]+ object")
 
 
 def verdict(answer: str, truth: str) -> Verdict:
-    """Whether `answer` equals the gold answer `truth`, as far as the first stage can tell. Never raises on text.
+    """Whether `answer` equals the gold answer `truth`, as far as the first stage can tell. Never raises on
+    text.
 
     A gold that is a list of strings is met by any of them (rule 16).
     """
@@ -51,7 +52,9 @@ def is_invalid(text: str) -> bool:
     bare = words.plain(text) if len(text) < 40 else text
     if text in ("{}", "\\{\\}"):
         return False  # the empty set
-    return not bare or bare == "None" or bare.lower() in INVALID_WORDS or is_error(text) or not _balanced(text)
+    return (
+        not bare or bare == "None" or bare.lower() in INVALID_WORDS or is_error(text) or not _balanced(text)
+    )
 
 
 def is_error(text: str) -> bool:
@@ -71,15 +74,11 @@ def _balanced(text: str) -> bool:
 
 def _depth(text: str) -> int:
     """How many braces stay open; -1 if one closes that none opened."""
-    depth, at = 0, 0
-    while at < len(text):
-        if text[at] == "\\":
-            at += 2
-            continue
-        depth += (text[at] == "{") - (text[at] == "}")
+    depth = 0
+    for match in BRACES.finditer(text):
+        depth += (match.group() == "{") - (match.group() == "}")
         if depth < 0:
             return -1
-        at += 1
     return depth
 
 
@@ -92,4 +91,6 @@ def read(text: str) -> Answer:
 def _same_text(a: str, b: str) -> bool:
     """Equal but for blanks, wrappers and, in words, case."""
     first, second = ("".join(words.plain(t).split()) for t in (a, b))
-    return first == second or (len(first) > 12 and words.normal(a) == words.normal(b) and a.count("\\") == b.count("\\"))
+    return first == second or (
+        len(first) > 12 and words.normal(a) == words.normal(b) and a.count("\\") == b.count("\\")
+    )

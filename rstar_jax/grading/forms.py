@@ -17,7 +17,7 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class Items:
-    """Several answers. Brackets: "" bare list, "{}" set, else the pair as written: "()", "[]", "[)", "(]" (rule 9)."""
+    """Several answers. Brackets: "" bare list, "{}" set, else as written, such as "[)" (rule 9)."""
 
     brackets: str
     items: tuple[Answer, ...]

@@ -11,8 +11,9 @@ from rstar_jax.grading.normalise import clean
 def group_answers(answers: Sequence[str]) -> list[int]:
     """The group of each answer, numbered by first appearance.
 
-    Equal normal forms first, then the strict first stage against one answer of each group; what it cannot tell stays
-    apart. Invalid answers equal nothing, not even themselves, but share the group of their own text.
+    Equal normal forms first, then the strict first stage against one answer of each group; what it cannot
+    tell stays apart. Invalid answers equal nothing, not even themselves, but share the group of their own
+    text.
     """
     by_form: dict[str, int] = {}
     leaders: list[str] = []
@@ -26,7 +27,7 @@ def group_answers(answers: Sequence[str]) -> list[int]:
 
 
 def vote(answers: Sequence[str], weights: Sequence[float] | None = None) -> int:
-    """Index of the first answer of the heaviest group; ties go to the earlier group. ValueError without answers."""
+    """Index of the first answer of the heaviest group; ties go to the earlier one. ValueError if empty."""
     if not answers:
         raise ValueError("no answers to vote on")
     groups = group_answers(answers)

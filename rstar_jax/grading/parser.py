@@ -6,27 +6,35 @@ power -> postfix [^ exponent];  postfix -> atom {! | degree | %}.
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-
 from rstar_jax.grading.expression import Expression, Number, Symbol, apply, integer
 from rstar_jax.grading.lexer import Token, Unreadable
-from rstar_jax.grading.limits import MAX_DEPTH, MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_TOKENS, TooHard
-from rstar_jax.grading.vocabulary import FUNCTIONS, GREEK, PYTHON_ONLY, SYMBOLS, UNITS
+from rstar_jax.grading.limits import MAX_DEPTH, MAX_EXPRESSION_TOKENS, TooHard
+from rstar_jax.grading.vocabulary import SYMBOLS
+from rstar_jax.grading.written import number, split_word
 
 _ATOM_OPS = frozenset({"(", "{", "lfloor", "lceil", "["})
 _ATOM_COMMANDS = frozenset(
-    {"frac", "sqrt", "binom", "boxed", "fbox", "overline", "bar", "hat", "vec", "tilde", "underline", "widehat",
-     "overrightarrow"}
+    {
+        "frac",
+        "sqrt",
+        "binom",
+        "boxed",
+        "fbox",
+        "overline",
+        "bar",
+        "hat",
+        "vec",
+        "tilde",
+        "underline",
+        "widehat",
+        "overrightarrow",
+    }
 )
 _FIGURES = frozenset({"angle", "triangle", "measuredangle"})
 _ACCENTS = _ATOM_COMMANDS - {"frac", "sqrt", "binom", "boxed", "fbox"}
 _CLOSERS = {"(": ")", "{": "}", "[": "]", "lfloor": "rfloor", "lceil": "rceil", "|": "|"}
 _INVERSE = {"sin": "asin", "cos": "acos", "tan": "atan", "cot": "acot", "sinh": "asinh", "cosh": "acosh",
             "tanh": "atanh"}  # fmt: skip
-_SCIENTIFIC = re.compile(r"(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$")
-_REPEATING = re.compile(r"(\d*)\.(\d*)\\overline\s*\{?(\d+)\}?$")
-_NOT_PRODUCTS = frozenset("is of to in the no yes odd not for all are by at on if so it an we be".split())
 
 
 def parse(tokens: list[Token]) -> Expression:
@@ -38,54 +46,6 @@ def parse(tokens: list[Token]) -> Expression:
     if reader.at != len(reader.tokens):
         raise Unreadable(f"left over: {reader.tokens[reader.at].text}")
     return tree
-
-
-def number(text: str) -> Number:
-    """A written number as an exact fraction, with its significant digits and decimal places."""
-    if len(text) > MAX_DIGITS:
-        raise TooHard("long number")
-    if match := _REPEATING.match(text):
-        return Number(_repeating(*match.groups()))
-    match = _SCIENTIFIC.match(text)
-    if match is None:
-        raise Unreadable(text)
-    whole, decimals, exponent = match[1] or "", match[2], int(match[3] or 0) if len(match[3] or "") < 9 else None
-    if exponent is None or abs(exponent) > MAX_EXPONENT:
-        raise TooHard("exponent")
-    places = len(decimals or "")
-    value = Fraction(int((whole + (decimals or "")) or 0)) * Fraction(10) ** (exponent - places)
-    digits = len((whole + (decimals or "")).lstrip("0"))
-    return Number(value, digits, places - exponent, decimal=decimals is not None or match[3] is not None)
-
-
-def _repeating(whole: str, start: str, cycle: str) -> Fraction:
-    scale = 10 ** len(start)
-    head = Fraction(int((whole + start) or 0), scale)
-    return head + Fraction(int(cycle), scale * (10 ** len(cycle) - 1))
-
-
-def split_word(word: str) -> list[Token]:
-    """`xy`, `lnx`, `xsint` as factors; a word of the language is no product (rule 12)."""
-    if word.lower() in _NOT_PRODUCTS or (word in UNITS and len(word) > 2):
-        raise Unreadable(word)
-    out: list[Token] = []
-    at, named = 0, False
-    while at < len(word):
-        known = next((word[at:n] for n in range(len(word), at + 1, -1) if _is_name(word[at:n])), None)
-        piece = known or word[at]
-        named = named or known is not None
-        if piece in FUNCTIONS and piece not in PYTHON_ONLY and len(piece) > 1:
-            out.append(Token("function", FUNCTIONS[piece]))
-        else:
-            out.append(Token("name", SYMBOLS.get(piece, piece)))
-        at += len(piece)
-    if len(out) > (4 if named else 3):
-        raise Unreadable(word)
-    return out
-
-
-def _is_name(piece: str) -> bool:
-    return piece in GREEK or piece == "pi" or (piece in FUNCTIONS and piece not in PYTHON_ONLY and piece.islower())
 
 
 class _Reader:
@@ -321,7 +281,10 @@ class _Reader:
         if token is not None and token.kind == "number" and digit and len(token.text) > 1:
             if "." in token.text:
                 raise Unreadable("decimal without braces")
-            self.tokens[self.at : self.at + 1] = [Token("number", token.text[0]), Token("number", token.text[1:])]
+            self.tokens[self.at : self.at + 1] = [
+                Token("number", token.text[0]),
+                Token("number", token.text[1:]),
+            ]
         if token is not None and token.kind == "word" and digit:
             self.tokens[self.at : self.at + 1] = split_word(token.text)
         if token is not None and token.kind == "number":

@@ -18,7 +18,7 @@ from rstar_jax.grading.workers import WorkerPool
 
 @dataclasses.dataclass
 class GraderStats:
-    """Counts since the start. `unanswered` fallbacks ended without a reply: over the limit, or the worker died."""
+    """Counts since the start. `unanswered` fallbacks ended without a verdict: over the limit or broken."""
 
     calls: int = 0
     cache_hits: int = 0
@@ -29,13 +29,18 @@ class GraderStats:
 class GraderPool:
     """Implements the `Grader` protocol of search, and a synchronous call usable from any thread.
 
-    strict: value counts, exactly (grading rules 1 to 16). released: the lenient union of the published code, for
-    comparison with published numbers. What the first stage cannot tell goes to a worker process with a wall limit of
-    `time_limit_s`; without a reply the answer counts as wrong. Workers start with the first such question.
+    strict: value counts, exactly (rules 1 to 16). released: the lenient union of the published code, for
+    comparison with published numbers. What the first stage cannot tell goes to a worker process with a wall
+    limit of `time_limit_s`; without a reply the answer counts as wrong. Workers start with the first such
+    question.
     """
 
     def __init__(
-        self, semantics: Semantics = "strict", time_limit_s: float = 3.0, workers: int = 1, cache_size: int = 100_000
+        self,
+        semantics: Semantics = "strict",
+        time_limit_s: float = 3.0,
+        workers: int = 1,
+        cache_size: int = 100_000,
     ):
         if semantics not in ("strict", "released"):
             raise ValueError(f"semantics must be 'strict' or 'released', not {semantics!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 from rstar_jax.grading.brackets import Tokens
 from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
@@ -14,7 +15,9 @@ INFINITY = Symbol("oo")
 MINUS_INFINITY = Apply("neg", (INFINITY,))
 REALS = Region((Interval(MINUS_INFINITY, INFINITY, True, True),))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
-_EVERYTHING = frozenset({"all real numbers", "all reals", "all real", "real numbers", "reals", "the real numbers"})
+_EVERYTHING = frozenset(
+    {"all real numbers", "all reals", "all real", "real numbers", "reals", "the real numbers"}
+)
 
 
 def flipped(op: str) -> str:
@@ -28,7 +31,7 @@ def everything(toks: Tokens) -> Region | None:
 
 
 def to_region(answer: Answer) -> Region | None:
-    """The region that an answer describes, if it can be read as one: an interval, an inequality, a set of points."""
+    """The region that an answer describes, if it is one: an interval, an inequality, a set of points."""
     if isinstance(answer, Region):
         return answer
     if isinstance(answer, Items):
@@ -78,7 +81,9 @@ def _one_sided(left: Expression, op: str, right: Expression) -> Region | None:
     if not isinstance(left, Symbol) or not _free(left, right):
         return None
     if op == "!=":
-        return Region((Interval(MINUS_INFINITY, right, True, True), Interval(right, INFINITY, True, True)), left.name)
+        return Region(
+            (Interval(MINUS_INFINITY, right, True, True), Interval(right, INFINITY, True, True)), left.name
+        )
     if op[0] == "<":
         return Region((Interval(MINUS_INFINITY, right, True, op == "<"),), left.name)
     return Region((Interval(right, INFINITY, op == ">", True),), left.name)
@@ -100,7 +105,8 @@ def named(answer: Answer, variable: str) -> Answer:
 
 
 def combine(items: tuple[Answer, ...], any_of: bool) -> Answer | None:
-    """Inequalities in a list: their union for `or`, else what holds for all. None if they are no inequalities.
+    """Inequalities in a list: their union for `or`, else what holds for all. None if they are no
+    inequalities.
 
     `x < 1 and x > 3` is empty taken literally, and its writer meant the union.
     """
@@ -142,4 +148,4 @@ def without(whole: Answer, holes: Answer) -> Region:
     if ends is None or len(ends) != len(points.parts):
         raise Unreadable("difference")
     bounds = [MINUS_INFINITY, *ends, INFINITY]
-    return Region(tuple(Interval(a, b, True, True) for a, b in zip(bounds, bounds[1:], strict=False)))
+    return Region(tuple(Interval(a, b, True, True) for a, b in itertools.pairwise(bounds)))

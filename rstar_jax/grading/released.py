@@ -1,8 +1,10 @@
-"""The lenient grader of the published code, written from its rules and not from its text (upstream semantics item 26).
+"""The lenient grader of the published code, written from its rules and not from its text (upstream semantics
+item 26).
 
 Any of three graders suffices, in either order of the arguments, raw or stripped of units:
 1. string: the MATH and PRM800K normal form of the text, without units, wrappers and `x =`;
-2. Qwen style: numbers up to a factor of 100 either way at relative 1e-4, brackets dropped, equations up to sign;
+2. Qwen style: numbers up to a factor of 100 either way at relative 1e-4, brackets dropped, equations up to
+sign;
 3. MARIO style: numbers at relative 1e-3, lists and intervals element by element, one hit in a list enough.
 What the published graders hand to `eval` is read by our own parser here; nothing is executed.
 """
@@ -14,6 +16,7 @@ from typing import Any
 
 from rstar_jax.grading import regions, structure
 from rstar_jax.grading.alternatives import golds
+from rstar_jax.grading.equations import difference
 from rstar_jax.grading.exact import Undefined
 from rstar_jax.grading.expression import Apply, Expression, variables
 from rstar_jax.grading.first_stage import Verdict, is_error
@@ -137,17 +140,10 @@ def _relations(gold: Relation, given: Relation) -> bool:
     pairs = list(zip(gold.sides, given.sides, strict=False))
     if len(gold.sides) == len(given.sides) and all(_match(a, b) for a, b in pairs):
         return True
-    first, second = _difference(gold), _difference(given)
+    first, second = difference(gold), difference(given)
     if first is None or second is None or set(gold.ops + given.ops) != {"="}:
         return False
     return _close(first, second) or _close(first, Apply("neg", (second,)))
-
-
-def _difference(relation: Relation) -> Expression | None:
-    left, right = relation.sides[0], relation.sides[-1]
-    if isinstance(left, Value) and isinstance(right, Value):
-        return Apply("sub", (left.tree, right.tree))
-    return None
 
 
 def _close(gold: Expression, given: Expression) -> bool:

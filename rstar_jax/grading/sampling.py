@@ -1,7 +1,7 @@
 """Values of an expression at fixed pseudo-random points, to 50 digits; more where terms cancel.
 
-The points depend on the names of the variables only, so a verdict is the same in every thread and process. Each thread
-has its own mpmath context: contexts change their precision while they compute.
+The points depend on the names of the variables only, so a verdict is the same in every thread and process.
+Each thread has its own mpmath context: contexts change their precision while they compute.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import mpmath
 
 from rstar_jax.grading.exact import NotRational, Undefined, rational
-from rstar_jax.grading.expression import Apply, Expression, Number, Symbol, integer
+from rstar_jax.grading.expression import Apply, Expression, Number, Symbol
 from rstar_jax.grading.limits import MAX_MAGNITUDE, TooHard
-from rstar_jax.grading.vocabulary import TRIGONOMETRIC
+from rstar_jax.grading.vocabulary import TRIGONOMETRIC, listed
 
 DIGITS = 50
 MAX_DIGITS = 2_000
@@ -204,7 +204,11 @@ _RULES: dict[str, Callable[..., Any]] = {
     "sign": lambda mp, a: mp.sign(a),
     "exp": _bounded("exp", 40),
 }
-for _name in "sin cos tan cot sec csc asin acos atan acot sinh cosh tanh coth sech csch asinh acosh atanh".split():
+for _name in listed(
+    """
+    sin cos tan cot sec csc asin acos atan acot sinh cosh tanh coth sech csch asinh acosh atanh
+    """
+):
     _RULES[_name] = _bounded(_name, 40)
 
 

@@ -6,18 +6,24 @@ import itertools
 import re
 
 from rstar_jax.grading import builders, parser, regions, units, words
-from rstar_jax.grading.brackets import Tokens, enclosed, is_op, split
+from rstar_jax.grading.brackets import Tokens, enclosed, environment, is_op, split
 from rstar_jax.grading.expression import Apply, Symbol, integer
-from rstar_jax.grading.forms import Answer, Based, Items, Matrix, Ratio, Region, Relation, Value, Word
+from rstar_jax.grading.forms import Answer, Based, Items, Matrix, Ratio, Relation, Value, Word
 from rstar_jax.grading.lexer import Token, Unreadable, closing_brace, tokens
-from rstar_jax.grading.limits import MAX_SIGNS, TooHard
+from rstar_jax.grading.limits import MAX_ITEMS, MAX_SIGNS, TooHard
 from rstar_jax.grading.normalise import ROW_END, clean
+from rstar_jax.grading.vocabulary import listed
 
-_BASED = re.compile(r"(?:\(?\\text\{)?\(?\s*(-?[0-9A-Z]+(?:\.[0-9A-Z]+)?)\s*\)?\}?_\{?\s*(?:\\text\{)?\s*(\d+|[a-z]+)\s*\}?\}?$")
+_BASED = re.compile(
+    r"(?:\(?\\text\{)?\(?\s*(-?[0-9A-Z]+(?:\.[0-9A-Z]+)?)\s*\)?\}?_\{?\s*(?:\\text\{)?\s*(\d+|[a-z]+)\s*\}?\}?$"
+)
 _WHOLE_TEXT = re.compile(r"\\(?:text|mbox|boxed|fbox|textbf|mathbf|mathrm|textit|bm|boldsymbol)\s*(?=\{)")
 _RELATIONS = frozenset({"=", "<", ">", "<=", ">=", "!=", "approx", "equiv"})
-_CHANGING = frozenset(
-    "not no minus negative less more greater at least most over under than between except plus times half twice".split()
+_CHANGING = listed(
+    """
+    not no minus negative less more greater at least most over under than between except plus times half
+    twice
+    """
 )
 _MAX_NESTED = 12
 
@@ -40,7 +46,7 @@ def unwrap(text: str) -> str:
     for _ in range(_MAX_NESTED):
         match = _WHOLE_TEXT.match(text)
         start = match.end() if match else 0
-        if not text[start : start + 1] == "{" or closing_brace(text, start) != len(text) - 1:
+        if text[start : start + 1] != "{" or closing_brace(text, start) != len(text) - 1:
             return text
         inside = text[start + 1 : -1].strip()
         if not match and re.search(r"[,|:]", inside):  # {1, 2} is a Python set
@@ -81,9 +87,9 @@ def read_text(content: str, nested: int) -> Answer:
 
 def _separated(toks: Tokens, nested: int) -> Answer | None:
     """Lists by comma, semicolon, `and`, `or` (rule 9)."""
-    if toks and all(t.kind in ("word", "text") or is_op(t, "and", "or", ",", "'", ".", "?", "!") for t in toks):
-        if any(t.kind == "word" for t in toks):
-            return None  # prose; its commas separate clauses
+    prose = all(t.kind in ("word", "text") or is_op(t, "and", "or", ",", "'", ".", "?", "!") for t in toks)
+    if prose and any(t.kind == "word" for t in toks):
+        return None  # its commas separate clauses
     pieces, marks = split(toks, lambda t: is_op(t, ",", ";", "or", "and"))
     if not marks:
         return None
@@ -97,7 +103,9 @@ def _separated(toks: Tokens, nested: int) -> Answer | None:
 def _flat(items: tuple[Answer, ...]) -> tuple[Answer, ...]:
     """A plus-minus element is several elements."""
     return tuple(
-        inner for item in items for inner in (item.items if isinstance(item, Items) and not item.brackets else (item,))
+        inner
+        for item in items
+        for inner in (item.items if isinstance(item, Items) and not item.brackets else (item,))
     )
 
 
@@ -141,13 +149,17 @@ def _colon(toks: Tokens, nested: int) -> Answer | None:
     pieces, marks = split(toks, lambda t: is_op(t, ":"))
     if not marks or not all(pieces):
         return None
-    if all(t.kind in ("word", "text", "name") for t in pieces[0]) and any(t.kind != "name" for t in pieces[0]):
+    if all(t.kind in ("word", "text", "name") for t in pieces[0]) and any(
+        t.kind != "name" for t in pieces[0]
+    ):
         return _read(toks[len(pieces[0]) + 1 :], "", nested + 1)  # "Solution: .."
     if len(pieces) == 2 and (stated := _statement(pieces, nested)) is not None:
         return stated
     pieces[-1], unit = units.suffix(pieces[-1])
     parts = tuple(Value(parser.parse(p)) for p in pieces)
-    clock = all(len(p) == 1 and p[0].kind == "number" for p in pieces) and all(len(p[0].text) == 2 for p in pieces[1:])
+    clock = all(len(p) == 1 and p[0].kind == "number" for p in pieces) and all(
+        len(p[0].text) == 2 for p in pieces[1:]
+    )
     return Ratio(parts, time=clock, unit=unit)
 
 
@@ -246,28 +258,14 @@ def _environment(toks: Tokens, nested: int) -> Answer | None:
     """Matrices of every kind (rule 13)."""
     if toks[0] != Token("command", "begin"):
         return None
-    name, body, rest = _environment_parts(toks)
+    name, body, rest = environment(toks)
     if rest or name not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "array", "smallmatrix"):
         raise Unreadable(name)
     rows, _ = split(body, lambda t: is_op(t, ROW_END))
     cells = [split(row, lambda t: is_op(t, "&"))[0] for row in rows if row]
+    if sum(map(len, cells)) > MAX_ITEMS:
+        raise TooHard("large matrix")
     return Matrix(tuple(tuple(_read(c, "", nested + 1) for c in row) for row in cells))
-
-
-def _environment_parts(toks: Tokens) -> tuple[str, Tokens, Tokens]:
-    """Name, body and what follows `\\end{name}`."""
-    close = next((at for at, t in enumerate(toks) if is_op(t, "}")), 0)
-    name = "".join(t.text for t in toks[2:close])
-    depth = 0
-    for at, token in enumerate(toks):
-        depth += (token == Token("command", "begin")) - (token == Token("command", "end"))
-        if depth == 0:
-            end = next((n for n in range(at, len(toks)) if is_op(toks[n], "}")), len(toks))
-            body = [t for t in toks[close + 1 : at] if t != Token("command", "hline")]
-            if name == "array" and body and is_op(body[0], "{"):
-                body = body[next(n for n, t in enumerate(body) if is_op(t, "}")) + 1 :]
-            return name, body, toks[end + 1 :]
-    raise Unreadable("open environment")
 
 
 def _value_or_word(toks: Tokens, text: str, nested: int) -> Answer:

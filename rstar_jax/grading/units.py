@@ -7,8 +7,9 @@ import re
 from rstar_jax.grading.brackets import Tokens, is_op
 from rstar_jax.grading.expression import Expression
 from rstar_jax.grading.lexer import Token, Unreadable
-from rstar_jax.grading.parser import parse, split_word
+from rstar_jax.grading.parser import parse
 from rstar_jax.grading.vocabulary import UNIT_FILLERS, UNITS
+from rstar_jax.grading.written import split_word
 
 _CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yuan", "￥": "yuan", "\\pounds": "pound"}
 _PIECES = re.compile(r"[A-Za-z']+|\d+|\^|/")
@@ -28,7 +29,7 @@ def currency(tokens: Tokens) -> tuple[Tokens, str]:
 
 
 def suffix(tokens: Tokens) -> tuple[Tokens, str]:
-    """Splits off the unit: from the first unit word on, if nothing but unit words, powers and slashes follow."""
+    """Splits off the unit: from the first unit word on, if only unit words, powers and slashes follow."""
     start = next((at for at, token in enumerate(tokens) if at > 0 and _is_unit_word(token)), None)
     if start is None:
         return tokens, ""
@@ -43,7 +44,7 @@ def suffix(tokens: Tokens) -> tuple[Tokens, str]:
 
 
 def canonical(text: str) -> str:
-    """One name per unit: `sq. cm`, `cm squared` and `cm^2` are centimeter^2; fillers and plurals do not count."""
+    """One name per unit: `sq. cm` and `cm squared` are centimeter^2; fillers and plurals do not count."""
     text = text.replace("{", " ").replace("}", " ").replace("a.m", "am").replace("p.m", "pm")
     pieces = _PIECES.findall(text)
     if len(pieces) > _MAX_WORDS:
@@ -56,7 +57,9 @@ def canonical(text: str) -> str:
             out.append("/")
         elif piece in UNIT_FILLERS:
             continue
-        elif power and at + 1 < len(pieces) and pieces[at + 1].isalpha() and piece not in ("squared", "cubed"):
+        elif (
+            power and at + 1 < len(pieces) and pieces[at + 1].isalpha() and piece not in ("squared", "cubed")
+        ):
             pending = "^" + power
         elif power:
             out.append("^" + power)

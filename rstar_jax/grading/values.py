@@ -1,8 +1,8 @@
 """Whether two expressions have the same value (rule 7, label rules 1 and 2).
 
-Exact fractions where both are rational, else agreement to 40 digits at fixed random points. A decimal stands for an
-irrational or non-terminating gold if it is correctly rounded at six or more significant digits; a terminating gold has to be
-met exactly, apart from float noise.
+Exact fractions where both are rational, else agreement to 40 digits at fixed random points. A decimal stands
+for an irrational or non-terminating gold if it is correctly rounded at six or more significant digits; a
+terminating gold has to be met exactly, apart from float noise.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def ascending(trees: list[Expression]) -> list[Expression] | None:
 
 
 def proportional(gold: Expression, answer: Expression, positive: bool = False) -> bool | None:
-    """Whether one is a constant non-zero multiple of the other: two equations `gold = 0` and `answer = 0` (rule 11)."""
+    """Whether one is a constant non-zero multiple of the other: `gold = 0` and `answer = 0` (rule 11)."""
     if variables(gold) != variables(answer):
         return False
     try:
@@ -84,6 +84,17 @@ def proportional(gold: Expression, answer: Expression, positive: bool = False) -
 def is_percent_of(gold: Expression, answer: Expression) -> bool | None:
     """Whether the answer is the gold percentage as a fraction of one (label rule 3)."""
     return equal(Apply("div", (gold, Number(Fraction(100)))), answer)
+
+
+def exact(tree: Expression) -> Fraction | None:
+    """The value where equality is equality of fractions; None for long decimals and irrationals."""
+    literal = _literal(tree)
+    if _float_fraction(tree) or (literal is not None and literal.digits >= ROUNDED_DIGITS):
+        return None
+    try:
+        return _rational(tree)
+    except (Undefined, TooHard):
+        return None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -139,7 +150,9 @@ def _float_fraction(tree: Expression) -> bool:
     return len(parts) == 2 and isinstance(parts[1], Number) and parts[1].value > _DISGUISED
 
 
-def _equal_samples(gold: Expression, answer: Expression, a: Fraction | None, b: Fraction | None) -> bool | None:
+def _equal_samples(
+    gold: Expression, answer: Expression, a: Fraction | None, b: Fraction | None
+) -> bool | None:
     literal = _literal(answer)
     if literal is not None and not variables(gold):
         return _decimal_of_irrational(gold, literal, b)

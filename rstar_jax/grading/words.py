@@ -6,9 +6,13 @@ import re
 
 from rstar_jax.grading.vocabulary import NUMBER_WORDS, SAME_WORDS, SCALE_WORDS, TENS_WORDS
 
-_WRAPPERS = re.compile(r"\\(?:text|mbox|textbf|mathrm|mathbf|textit|textrm|operatorname|boxed|fbox|rm|bf)\b|[{}$]")
+_WRAPPERS = re.compile(
+    r"\\(?:text|mbox|textbf|mathrm|mathbf|textit|textrm|operatorname|boxed|fbox|rm|bf)\b|[{}$]"
+)
 _CHOICE = re.compile(r"\(?\s*([A-Z])\s*(?:[).:]\s*|$)")
-_ANNOUNCED = re.compile(r"\b(?i:answer|option|choice)\b\s*(?:is|:)?\s*(?i:option|choice)?\s*:?\s*\(?([A-Z])\b\)?")
+_ANNOUNCED = re.compile(
+    r"\b(?i:answer|option|choice)\b\s*(?:is|:)?\s*(?i:option|choice)?\s*:?\s*\(?([A-Z])\b\)?"
+)
 _NON_WORD = re.compile(r"[^\w' ]+")
 _ARTICLES = frozenset({"the", "a", "an"})
 

@@ -1,9 +1,10 @@
 """A worker process: math-verify behind a pipe (grading recommendation 3).
 
-Started with `python -m rstar_jax.grading.worker`. It reads one JSON object a line, `{"gold": .., "answer": ..}`, and
-writes one, `{"equal": true | false | null}`. Each question runs in a forked child, so that no question meets the
-caches of another and a kill costs no import of SymPy. The worker has one thread and no JAX, so forking is safe here. It sets
-no time limit: on SIGUSR1 from its parent it kills the child and replies null. It ends with its parent.
+Started with `python -m rstar_jax.grading.worker`. It reads one JSON object a line, `{"gold": .., "answer":
+..}`, and writes one, `{"equal": true | false | null}`. Each question runs in a forked child, so that no
+question meets the caches of another and a kill costs no import of SymPy. The worker has one thread and no
+JAX, so forking is safe here. It sets no time limit: on SIGUSR1 from its parent it kills the child and replies
+null. It ends with its parent.
 """
 
 from __future__ import annotations

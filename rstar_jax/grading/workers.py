@@ -1,7 +1,7 @@
 """A pool of worker processes with the wall limit in the parent's hand.
 
-Processes are started by `subprocess` (never forked: the parent may hold JAX), at the first question. A worker that does not
-obey the limit is killed and replaced at once.
+Processes are started by `subprocess` (never forked: the parent may hold JAX), at the first question. A worker
+that does not obey the limit is killed and replaced at once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Worker:
         self._ready = True
 
     def ask(self, gold: str, answer: str, limit_s: float) -> bool | None:
-        """The worker's word, or None if it had none within the limit. Raises WorkerError if it is of no more use."""
+        """The worker's word, or None if it had none within the limit. WorkerError if it is of no more use."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps({"gold": gold, "answer": answer}).encode() + b"\n")
@@ -88,7 +88,8 @@ class Worker:
 class WorkerPool:
     """Answers "is this equal?" within a limit, from any thread.
 
-    At most `workers` questions run at once; the others wait for a turn, which does not count against their limit.
+    At most `workers` questions run at once; the others wait for a turn, which does not count against their
+    limit.
     """
 
     def __init__(self, workers: int = 1, limit_s: float = 3.0, command: tuple[str, ...] = COMMAND):

@@ -52,6 +52,7 @@ class EngineConfig:
     decode_steps: tokens per row and dispatch; requests join and leave between dispatches.
     chunk: prompt tokens per row and prefill dispatch. Prefixes are reused in multiples of it.
     prefill_rows: prompts that are prefilled together.
+    admit_rows: candidates whose prompts are copied into slots together.
     prefix_rows: prompts whose keys and values are kept, the least recently used leaving first.
     """
 
@@ -59,13 +60,14 @@ class EngineConfig:
     slots: int = 32
     decode_steps: int = 8
     chunk: int = 32
-    prefill_rows: int = 8
+    prefill_rows: int = 4
+    admit_rows: int = 8
     prefix_rows: int = 128
 
     def __post_init__(self) -> None:
         if not self.lengths or list(self.lengths) != sorted(set(self.lengths)):
             raise ValueError(f"lengths={self.lengths} do not ascend")
-        if min(self.slots, self.decode_steps, self.chunk, self.prefill_rows) < 1:
+        if min(self.slots, self.decode_steps, self.chunk, self.prefill_rows, self.admit_rows) < 1:
             raise ValueError(f"sizes must be positive: {self}")
         if self.prefix_rows < 2 * self.prefill_rows:
             raise ValueError(f"prefix_rows={self.prefix_rows} is below 2 * prefill_rows")
@@ -85,12 +87,13 @@ class ScoringConfig:
     """Sizes of the scoring engine.
 
     lengths: row lengths, ascending; a row holds one trunk and its branches and uses the shortest that fits.
-    tokens: tokens per dispatch, so that a length L has max(1, tokens // L) rows.
+    tokens: tokens per dispatch, so that a length L has max(1, tokens // L) rows. Two CPU cores are as fast with
+        one row as with ten, so few cost least when little waits; accelerators want thousands of tokens.
     branches: branches per row at most; more, or longer ones than a row holds, continue in further rows.
     """
 
     lengths: tuple[int, ...] = (128, 192, 256, 384)
-    tokens: int = 1024
+    tokens: int = 256
     branches: int = 16
 
     def __post_init__(self) -> None:

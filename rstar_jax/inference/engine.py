@@ -24,9 +24,9 @@ from rstar_jax.models.sharding import shardings
 
 @dataclasses.dataclass(frozen=True)
 class Dispatch:
-    """One turn: perhaps a prefill, then perhaps admissions to a lane and some decoding steps of it."""
+    """One turn: some prefills, then perhaps admissions to a lane and some decoding steps of it."""
 
-    prefill: PrefillBatch | None
+    prefills: list[PrefillBatch]
     lane: Lane | None
     admissions: list[Admissions]
 
@@ -111,15 +111,15 @@ class Engine(Worker):
         return seconds
 
     def _plan(self) -> Dispatch | None:
-        prefill = self.scheduler.plan_prefill()
+        prefills = list(iter(self.scheduler.plan_prefill, None))
         lane = self.scheduler.next_lane()
-        if prefill is None and lane is None:
+        if not prefills and lane is None:
             return None
-        return Dispatch(prefill, lane, self.scheduler.plan_admissions(lane) if lane else [])
+        return Dispatch(prefills, lane, self.scheduler.plan_admissions(lane) if lane else [])
 
     def _compute(self, plan: Dispatch) -> Drawn | None:
-        if plan.prefill is not None:
-            self._prefill(plan.prefill)
+        for batch in plan.prefills:
+            self._prefill(batch)
         if plan.lane is None:
             return None
         for admissions in plan.admissions:

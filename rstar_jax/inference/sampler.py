@@ -52,10 +52,26 @@ def _threshold(
 
 
 def _invert(scaled: Float[Array, "B V"], keys: Key[Array, " B"]) -> Int[Array, " B"]:
-    """Inverse of the cumulative distribution at one uniform number per row: far cheaper than V of them."""
-    uniform = jax.vmap(jax.random.uniform)(keys)
-    probabilities = jax.nn.softmax(scaled, axis=-1)
-    cumulative = jnp.cumsum(probabilities, axis=-1)
-    # A parallel sum may round non-monotonically: a crossing alone could name a token of probability zero.
-    hit = (cumulative > (uniform * cumulative[:, -1])[:, None]) & (probabilities > 0)
-    return jnp.where(jnp.any(hit, axis=-1), jnp.argmax(hit, axis=-1), jnp.argmax(scaled, axis=-1))
+    """Inverse of the cumulative distribution at one uniform number per row: first a block of tokens is drawn,
+    then a token of it, which takes one pass over the vocabulary.
+    """
+    rows, vocab = scaled.shape
+    size = 1 << (vocab.bit_length() + 1) // 2  # about the square root
+    weights = jnp.exp(scaled - jnp.max(scaled, axis=-1, keepdims=True))
+    weights = jnp.pad(weights, ((0, 0), (0, -vocab % size))).reshape(rows, -1, size)
+    block, rest = _cross(jnp.sum(weights, axis=-1), jax.vmap(jax.random.uniform)(keys))
+    token, _ = _cross(jax.vmap(lambda row, at: row[at])(weights, block), rest)
+    return block * size + token
+
+
+def _cross(
+    weights: Float[Array, "B M"], uniform: Float[Array, " B"]
+) -> tuple[Int[Array, " B"], Float[Array, " B"]]:
+    """Where the running sum of `weights` crosses `uniform` times the total, and how far into that place, in [0, 1)."""
+    running = jnp.cumsum(weights, axis=-1)
+    target = uniform * running[:, -1]
+    # Rounding may let the sum cross at a place of weight zero, or nowhere: then the heaviest place is taken.
+    hit = (running > target[:, None]) & (weights > 0)
+    place = jnp.where(jnp.any(hit, axis=-1), jnp.argmax(hit, axis=-1), jnp.argmax(weights, axis=-1))
+    upper, weight = jax.vmap(lambda r, w, at: (r[at], w[at]))(running, weights, place)
+    return place, jnp.clip((target - (upper - weight)) / weight, 0.0, 1.0 - 2.0**-24)

@@ -141,7 +141,7 @@ class Scheduler:
     # Prefill.
 
     def plan_prefill(self) -> PrefillBatch | None:
-        """The next chunk of up to `prefill_rows` prompts; None while enough is ready or nothing waits."""
+        """The next chunk of up to `prefill_rows` prompts; None while enough is ready or too little waits."""
         rows, ready = self.config.prefill_rows, sum(x.ready_candidates for x in self.lanes.values())
         if ready and (ready >= self.config.slots or len(self.filling) + len(self.waiting) < rows):
             return None
@@ -212,7 +212,7 @@ class Scheduler:
         return chosen
 
     def plan_admissions(self, lane: Lane) -> list[Admissions]:
-        """Fill the free slots of a lane; copies come in batches of `prefill_rows`."""
+        """Fill the free slots of a lane."""
         free = [slot for slot, candidate in enumerate(lane.candidates) if candidate is None]
         pairs = []
         for slot in free:
@@ -224,7 +224,7 @@ class Scheduler:
             if request.admitted == request.n:
                 lane.ready.popleft()
                 self.prefixes.release(request.row)
-        size = self.config.prefill_rows
+        size = self.config.admit_rows
         return [self._copies(pairs[start : start + size]) for start in range(0, len(pairs), size)]
 
     def _copies(self, pairs: list[tuple[int, int]]) -> Admissions:
@@ -234,7 +234,7 @@ class Scheduler:
 
     def empty_admissions(self) -> Admissions:
         """Copies of row 0 to beyond the slots."""
-        size = self.config.prefill_rows
+        size = self.config.admit_rows
         return Admissions(np.zeros(size, np.int32), np.full(size, self.config.slots, np.int32))
 
     def absorb(self, lane: Lane, tokens: np.ndarray, logprobs: np.ndarray) -> None:

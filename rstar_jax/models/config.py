@@ -32,6 +32,9 @@ class ModelConfig:
     param_dtype: str = "float32"
     compute_dtype: str = "float32"
     init_scale: float = 0.02  # standard deviation of the embedding; projections use 1/sqrt(fan in)
+    # "mimetic": q close to k and o close to the transpose of v, as trained models have it (Trockman and Kolter
+    # 2023): heads match and copy tokens from the first step, which a small model needs long to find by itself.
+    init: Literal["normal", "mimetic"] = "normal"
 
     def __post_init__(self) -> None:
         if self.n_heads % self.n_kv_heads:

@@ -63,6 +63,8 @@ class Attention(nnx.Module):
         self.v = _param(rngs.params(), (D, K, h), ("embed", "kv_heads", None), D**-0.5, dtype)
         out_scale = (K * G * h * 2 * c.n_layers) ** -0.5
         self.o = _param(rngs.params(), (K, G, h, D), ("kv_heads", None, None, "embed"), out_scale, dtype)
+        if c.init == "mimetic":
+            self._mimic()
         if c.qkv_bias:
             self.q_bias = _constant(0.0, (K, G, h), ("kv_heads", None, None), dtype)
             self.k_bias = _constant(0.0, (K, h), ("kv_heads", None), dtype)
@@ -70,6 +72,13 @@ class Attention(nnx.Module):
         if c.qk_norm:
             self.q_norm = _constant(1.0, (h,), (None,), dtype)
             self.k_norm = _constant(1.0, (h,), (None,), dtype)
+
+    def _mimic(self) -> None:
+        """q·k near the identity, so that equal tokens attend to each other, and v·o too, so that they are copied."""
+        keys, values = 1.4 * self.k[...], jnp.moveaxis(self.v[...], 0, -1)  # [D, K, h], [K, h, D]
+        self.k.set_value(keys)
+        self.q.set_value(0.7 * keys[:, :, None] + 0.3 * self.q[...])
+        self.o.set_value(0.5 * values[:, None] + 0.5 * self.o[...])
 
     def qkv(self, x: Float[Array, "B L D"], positions: Int[Array, "B L"]) -> tuple[Array, Array, Array]:
         """Rotated queries [B, L, K, G, h] and keys, and values [B, L, K, h]."""

@@ -42,7 +42,9 @@ def ppm_params(config, params, mesh):
 
 @pytest.fixture(scope="session")
 def sizes():
-    return EngineConfig(lengths=(32, 64), slots=8, decode_steps=4, chunk=8, prefill_rows=3, prefix_rows=12)
+    return EngineConfig(
+        lengths=(32, 64), slots=8, decode_steps=4, chunk=8, prefill_rows=3, admit_rows=5, prefix_rows=12
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 from rstar_jax.datasets.packing import TokenisedSolution
 from rstar_jax.datasets.pair_packing import Group
-from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, init_params
 from rstar_jax.models.sharding import make_mesh
 
@@ -22,14 +22,16 @@ def model() -> ModelConfig:
     )
 
 
-FAST_COMPILE = {"xla_backend_optimization_level": 0}  # a third of the compile time; the same arithmetic
-
-
-def random_params(config: ModelConfig, head: Head = "lm") -> Params:
+@pytest.fixture(scope="session")
+def random_params() -> Callable[[ModelConfig, Head], Params]:
     """Parameters from numpy, which has nothing to compile."""
-    random = np.random.default_rng(0)
-    shapes = jax.eval_shape(lambda: init_params(config, jax.random.key(0), head))
-    return jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape).astype(leaf.dtype), shapes)
+
+    def draw(config: ModelConfig, head: Head) -> Params:
+        random = np.random.default_rng(0)
+        shapes = jax.eval_shape(lambda: init_params(config, jax.random.key(0), head))
+        return jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape).astype(leaf.dtype), shapes)
+
+    return draw
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,4 +1,7 @@
-"""A training run that takes a second, for the tests of the loop; `python runs.py WORKDIR STEP` is killed at STEP."""
+"""A training run that takes a second, for the tests of the loop.
+
+`python runs.py WORKDIR STEP` is a run that kills itself when it asks for the rows of STEP.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import numpy as np
 
 from rstar_jax.datasets.packing import Packed, TokenisedSolution, pack_sft
 from rstar_jax.models.config import ModelConfig
-from rstar_jax.models.decoder import Params
+from rstar_jax.models.decoder import Params, init_params
 from rstar_jax.models.sharding import make_mesh
 from rstar_jax.training import loop
 from rstar_jax.training.optimizer import TrainConfig
@@ -31,8 +34,16 @@ def dataset() -> Packed:
     return pack_sft([TokenisedSolution(random.integers(1, 32, n).tolist(), [True] * n) for n in lengths], 32)
 
 
+def first_params() -> Params:
+    """Parameters from numpy, which has nothing to compile."""
+    random = np.random.default_rng(0)
+    shapes = jax.eval_shape(lambda: init_params(MODEL, jax.random.key(0)))
+    return jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape).astype(leaf.dtype), shapes)
+
+
 def run(workdir: Any, config: TrainConfig = CONFIG, init: Params | None = None) -> Params:
     """Train the small model, on one device, in `workdir`."""
+    init = first_params() if init is None else init
     task = loop.Task("lm", functools.partial(sft_loss, MODEL, remat=False))
     return loop.train(config, MODEL, init, dataset(), task, workdir, make_mesh())
 

@@ -10,7 +10,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import warnings
 
 import jax
 import jax.numpy as jnp
@@ -97,13 +96,14 @@ def test_sigterm_saves_and_a_damaged_save_is_skipped(whole, tmp_path, monkeypatc
     assert_same_run(tmp_path, params, whole)
 
 
+@pytest.mark.filterwarnings("error")
 def test_microbatches_are_weighted_by_targets(whole, tmp_path) -> None:
     params = runs.run(tmp_path, dataclasses.replace(runs.CONFIG, microbatches=2))
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), params, whole[1])
 
 
 def test_other_settings_need_another_folder(whole) -> None:
-    with pytest.raises(InputError, match="another run.*train"):
+    with pytest.raises(InputError, match=r"another run.*train"):
         runs.run(whole[0], dataclasses.replace(runs.CONFIG, learning_rate=1e-3))
 
 
@@ -111,7 +111,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(whole, tmp_path) -> None:
     broken = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), whole[1])
     with pytest.raises(FloatingPointError, match="at step 1"):
         runs.run(tmp_path, init=broken)
-    assert all(leaf.shape is not None and not leaf.is_deleted() for leaf in jax.tree.leaves(broken))
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(broken))
 
 
 def test_no_data_and_no_model_say_so(tmp_path) -> None:
@@ -134,9 +134,3 @@ def test_the_order_of_data_is_a_function_of_seed_and_step() -> None:
         seen = np.concatenate(epoch)
         assert sorted(seen[seen >= 0]) == list(range(n_rows))
     assert not np.array_equal(*map(np.concatenate, epochs))
-
-
-def test_there_is_no_warning_in_a_plain_run(tmp_path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        runs.run(tmp_path, dataclasses.replace(runs.CONFIG, epochs=1))

@@ -18,6 +18,7 @@ from rstar_jax.models.config import ModelConfig
 from rstar_jax.training.sft import sft_loss
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+FAST_COMPILE = {"xla_backend_optimization_level": 0}  # a third of the time; the same arithmetic
 
 
 def device(packed: Packed, n_rows: int = 0) -> dict[str, jax.Array]:
@@ -26,7 +27,9 @@ def device(packed: Packed, n_rows: int = 0) -> dict[str, jax.Array]:
     return {name: jnp.pad(array, ((0, more), (0, 0))) for name, array in packed.arrays.items()}
 
 
-@functools.partial(jax.jit, static_argnums=0, static_argnames=("chunk", "remat"))
+@functools.partial(
+    jax.jit, static_argnums=0, static_argnames=("chunk", "remat"), compiler_options=FAST_COMPILE
+)
 def mean_and_grad(model, params, batch, *, chunk: int = 16, remat: bool = False):
     """Mean loss, its gradient, and the number of targets."""
     loss = functools.partial(sft_loss, model, chunk=chunk, remat=remat)
@@ -49,15 +52,15 @@ def assert_close(found, wanted) -> None:
 
 
 @pytest.fixture(scope="module")
-def params(model: ModelConfig) -> decoder.Params:
-    return jax.jit(functools.partial(decoder.init_params, model))(jax.random.key(0))
+def params(model: ModelConfig, random_params) -> decoder.Params:
+    return random_params(model, "lm")
 
 
 @pytest.fixture(scope="module")
 def plain(model: ModelConfig, params: decoder.Params, solutions: list[TokenisedSolution]):
     """Loss and gradient with all logits at once."""
     loss = jax.value_and_grad(functools.partial(plain_loss, model))
-    return jax.jit(loss)(params, device(pack_sft(solutions, 48)))
+    return jax.jit(loss, compiler_options=FAST_COMPILE)(params, device(pack_sft(solutions, 48)))
 
 
 @pytest.mark.parametrize(("chunk", "remat"), [(7, True), (512, False)])
@@ -87,14 +90,14 @@ def test_a_prompt_is_no_target(model, params, solutions) -> None:
 
 
 def largest_array(function, *arguments) -> int:
-    text = jax.jit(function).lower(*arguments).compile().as_text()
+    text = jax.jit(function).lower(*arguments).compile(FAST_COMPILE).as_text()
     shapes = re.findall(r"\b(?:f32|bf16|f16|pred|s32|u32)\[([\d,]+)\]", text)
     return max(math.prod(map(int, shape.split(","))) for shape in shapes)
 
 
-def test_no_array_of_batch_length_vocabulary_is_compiled() -> None:
+def test_no_array_of_batch_length_vocabulary_is_compiled(random_params) -> None:
     model = ModelConfig(vocab_size=2048, d_model=8, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=4, d_ff=8)
-    params = jax.jit(functools.partial(decoder.init_params, model))(jax.random.key(0))
+    params = random_params(model, "lm")
     batch = device(pack_sft([TokenisedSolution([1] * 64, [True] * 64)] * 4, 64))
     all_logits = 4 * 64 * 2048
     chunked = jax.grad(lambda p, b: sft_loss(model, p, b, chunk=8)[0])

@@ -1,0 +1,69 @@
+"""What the experiment scripts share: flags, config by name, the lab."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib.util
+import pathlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import tyro
+
+from rstar_jax.errors import InputError, run_main
+from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.evolution.lab import Lab, open_lab
+from rstar_jax.evolution.run_dir import RunDir, claim
+from rstar_jax.evolution.stages import set_up_jax
+from rstar_jax.models.sharding import make_mesh
+
+_CONFIGS = pathlib.Path(__file__).parent / "configs"
+_ROOT = pathlib.Path(__file__).parents[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """config: a name in experiments/configs or a path to such a file. run_dir: by default runs/CONFIG-sSEED."""
+
+    config: str = "cpu"
+    seed: int = 0
+    run_dir: pathlib.Path | None = None
+    mesh: tuple[int, int, int] = (1, 1, 1)  # sizes of the axes data, fsdp, tensor
+
+
+def load_config(name: str, seed: int) -> EvolutionConfig:
+    """The config that a Python file defines by `config(seed)`."""
+    path = pathlib.Path(name) if name.endswith(".py") else _CONFIGS / f"{name}.py"
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in _CONFIGS.glob("*.py")))
+        raise InputError(f"there is no config {name!r} ({path}); known are {known}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.config(seed)
+
+
+def run_dir(flags: Flags) -> RunDir:
+    root = flags.run_dir or _ROOT / "runs" / f"{pathlib.Path(flags.config).stem}-s{flags.seed}"
+    return RunDir(pathlib.Path(root))
+
+
+async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]]) -> Any:
+    """Claim the run directory and do the work there."""
+    config, run = load_config(flags.config, flags.seed), run_dir(flags)
+    claim(run, config)
+    set_up_jax(str(_ROOT / "runs" / ".compiled"))
+    async with open_lab(config, run, make_mesh(*flags.mesh)) as lab:
+        return await work(lab)
+
+
+def main(work: Callable[[Lab], Awaitable[Any]], doc: str | None) -> None:
+    """The entry point of a round's script."""
+    flags = tyro.cli(Flags, description=doc)
+
+    def go() -> None:
+        asyncio.run(in_lab(flags, work))
+
+    run_main(go)

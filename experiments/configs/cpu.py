@@ -1,0 +1,62 @@
+"""The built-in example: four rounds on generated problems with a model from scratch, on two CPU cores.
+
+    python experiments/evolve.py --config cpu
+
+Rounds, rollouts and escalation are the paper's; candidates per step are fewer (5, 4, 4, 6 instead of 5, 8, 8, 16).
+"""
+
+import dataclasses
+
+from rstar_jax.evolution.base_model import BaseConfig
+from rstar_jax.evolution.config import EvaluationPlan, EvolutionConfig, ProblemsConfig
+from rstar_jax.evolution.rounds import Round
+from rstar_jax.execution import ExecutorConfig
+from rstar_jax.inference.config import EngineConfig, Sampling, ScoringConfig
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.search import presets
+from rstar_jax.training.optimizer import TrainConfig
+
+LENGTHS = (96, 160, 256, 384)
+
+
+def config(seed: int = 0) -> EvolutionConfig:
+    bootstrap, sample = presets.default("bootstrap"), presets.default("sample")
+    training = TrainConfig(
+        epochs=9, batch_size=12, row_length=256, learning_rate=5e-3, schedule="cosine", warmup=0.05,
+        weight_decay=0.05, b2=0.98, remat=False, loss_chunk=256, checkpoint_every=100, log_every=10,
+    )  # fmt: skip
+    return EvolutionConfig(
+        name="cpu",
+        seed=seed,
+        problems=ProblemsConfig(train_per_level=24, test_per_level=5),
+        model=ModelConfig(
+            vocab_size=1, d_model=64, n_layers=3, n_heads=8, n_kv_heads=8, head_dim=8, d_ff=192, init="mimetic",
+            max_length=LENGTHS[-1],
+        ),  # fmt: skip
+        base=BaseConfig(
+            documents=24_000,
+            vocab_size=640,
+            train=dataclasses.replace(training, epochs=1, batch_size=22, row_length=128, learning_rate=5e-3, seed=seed),
+        ),
+        rounds=(
+            Round(1, "bootstrap", dataclasses.replace(bootstrap, rollouts=8, candidates=5)),
+            Round(2, "policy", dataclasses.replace(bootstrap, rollouts=16, candidates=4, answer_candidates=2)),
+            Round(3, "policy", dataclasses.replace(sample, rollouts=16, candidates=4, answer_candidates=2)),
+            Round(
+                4,
+                "policy",
+                dataclasses.replace(sample, rollouts=16, candidates=6, answer_candidates=2),
+                trees=2,
+                escalation=(80, 128),
+            ),
+        ),
+        sampling=Sampling(temperature=1.0, max_tokens=72),
+        policy_training=training,
+        ppm_training=dataclasses.replace(training, epochs=4, batch_size=16, learning_rate=2e-3),
+        evaluation=EvaluationPlan(
+            search=dataclasses.replace(presets.default("eval"), rollouts=8, candidates=6, answer_candidates=1)
+        ),
+        engine=EngineConfig(lengths=LENGTHS, slots=64, decode_steps=8, chunk=32),
+        scoring=ScoringConfig(lengths=LENGTHS),
+        executor=ExecutorConfig(cpu_seconds=1, wall_seconds=4.0, memory_mb=512),
+    )

@@ -1,0 +1,55 @@
+"""Four rounds of self-evolution (section 3.4.2), and the paper's tables in small.
+
+    python experiments/evolve.py --config cpu
+
+Hardware: two CPU cores, 6 GB of memory, about a quarter of an hour for the built-in example. The same command continues
+a run that was interrupted. At the end: tables and plots in RUN_DIR/report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import round1_bootstrap
+import round2_reliable_ppm
+import round3_ppm_search
+import round4_hard_problems
+import tyro
+from common import Flags, claim, in_lab, load_config, run_dir
+
+from rstar_jax.errors import run_main
+from rstar_jax.evaluation.report import print_report, write_report
+from rstar_jax.evaluation.summary import read_summary, write_summary
+from rstar_jax.evolution.lab import Lab
+from rstar_jax.evolution.stages import say
+from rstar_jax.evolution.summarise import summarise
+
+ROUNDS = (round1_bootstrap, round2_reliable_ppm, round3_ppm_search, round4_hard_problems)
+
+
+async def evolve(lab: Lab) -> None:
+    start, results = time.monotonic(), []
+    for number, script in enumerate(ROUNDS[: len(lab.config.rounds)], start=1):
+        say(f"\n=== round {number} of {len(lab.config.rounds)} [{time.monotonic() - start:.0f} s] ===")
+        results.append(await script.run(lab))
+    summary = await summarise(lab, results)
+    write_report(summary, lab.run.report)
+    write_summary(lab.run.summary, summary)
+    say(f"\nfinished after {time.monotonic() - start:.0f} s")
+
+
+def go() -> None:
+    flags = tyro.cli(Flags, description=__doc__)
+    run = run_dir(flags)
+    claim(run, load_config(flags.config, flags.seed))
+    if run.summary.exists():
+        say(f"{run.root} is finished; this is its report.")
+    else:
+        asyncio.run(in_lab(flags, evolve))
+    print_report(read_summary(run.summary))
+    say(f"tables and plots: {run.report}")
+
+
+if __name__ == "__main__":
+    run_main(go)

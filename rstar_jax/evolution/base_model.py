@@ -1,0 +1,75 @@
+"""The base model of the built-in example: a small decoder trained on plain text before any round.
+
+The paper's base models can read and quote text before they see a trajectory. A model from scratch cannot, and learning
+that anew in every round would take most of a round's time. So the example makes its base once: it learns to quote
+numbers and expressions from sentences. The corpus holds sentences of training questions with random numbers in them,
+each followed by a quotation; no answers, no methods, no code, no trajectory format, and every round starts from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+from collections.abc import Sequence
+
+import jax
+
+from rstar_jax.datasets.packing import TokenisedSolution, pack_sft
+from rstar_jax.files import AnyPath
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.decoder import Params
+from rstar_jax.training.loop import Task, train
+from rstar_jax.training.optimizer import TrainConfig
+from rstar_jax.training.sft import sft_loss
+from rstar_jax.trajectory.tokenizer import Tokenizer
+
+_QUANTITY = re.compile(r"-?\d+(?:[.:]\d+)*")
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclasses.dataclass(frozen=True)
+class BaseConfig:
+    """documents: sentences with quotations in the corpus. vocab_size: of the tokenizer, tags included."""
+
+    documents: int = 24_000
+    vocab_size: int = 768
+    train: TrainConfig = TrainConfig(epochs=1)
+
+
+def corpus(questions: Sequence[str], documents: int, seed: int) -> list[tuple[str, str]]:
+    """Pairs (sentence, quotation); the same for the same arguments."""
+    rng = random.Random(seed)
+    return [_document(rng.choice(questions), rng) for _ in range(documents)]
+
+
+def _document(question: str, rng: random.Random) -> tuple[str, str]:
+    def number(found: re.Match[str]) -> str:
+        length = rng.randint(1, 4) if rng.random() < 0.3 else len(found.group())
+        return "".join([rng.choice("123456789"), *(rng.choice("0123456789") for _ in range(length - 1))])
+
+    sentence = _DIGITS.sub(number, question)
+    quantities = list(_QUANTITY.finditer(sentence))
+    span = sentence[quantities[0].start() : quantities[-1].end()]
+    return sentence, f"\n{span}\n[{', '.join(found.group() for found in quantities)}]"
+
+
+def train_base(
+    questions: Sequence[str],
+    config: BaseConfig,
+    model_config: ModelConfig,
+    workdir: AnyPath,
+    tokenizer: Tokenizer,
+) -> Params:
+    """Train the base on quotations and leave it in `workdir`; see `training.loop.train`."""
+    documents = []
+    for sentence, quotation in corpus(questions, config.documents, config.train.seed):
+        prompt, response = tokenizer.encode(sentence), tokenizer.encode(quotation)
+        targets = [False] * len(prompt) + [True] * len(response)
+        documents.append(TokenisedSolution(prompt + response, targets))
+    data = pack_sft(documents, config.train.row_length, config.train.seed)
+
+    def loss(params: Params, batch: dict[str, jax.Array]):
+        return sft_loss(model_config, params, batch, config.train.loss_chunk, config.train.remat)
+
+    return train(config.train, model_config, None, data, Task("lm", loss), workdir, tokenizer=tokenizer)

@@ -1,0 +1,70 @@
+"""Everything a run of self-evolution depends on, as one value."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from rstar_jax.datasets.select import PAPER_PAIRS, PAPER_SFT, PairRule, SftRule
+from rstar_jax.evolution.base_model import BaseConfig
+from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig
+from rstar_jax.evolution.bootstrap.scripted import ScriptedConfig
+from rstar_jax.evolution.rounds import Round, paper_rounds
+from rstar_jax.execution import ExecutorConfig
+from rstar_jax.inference.config import EngineConfig, Sampling, ScoringConfig
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.search import presets
+from rstar_jax.search.config import SearchConfig
+from rstar_jax.training.optimizer import PAPER_POLICY, PAPER_PPM, TrainConfig
+from rstar_jax.training.ppm import PAPER_LOSS, PpmLoss
+
+
+@dataclasses.dataclass(frozen=True)
+class ProblemsConfig:
+    """Where problems come from: two files, or (without them) the generators of the built-in example.
+
+    train_per_level, test_per_level: generated problems of each family and level.
+    """
+
+    train_file: str | None = None
+    test_file: str | None = None
+    train_per_level: int = 30
+    test_per_level: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationPlan:
+    """How models are compared after each round.
+
+    search: System 2. n_trajectories: answers of it that count. samples: also draw samples at equal tokens, in the
+    last round, for majority voting. fixed_policy: the round whose policy every PPM guides (Table 4).
+    """
+
+    search: SearchConfig = dataclasses.field(default_factory=lambda: presets.default("eval"))
+    n_trajectories: int = 8
+    samples: bool = True
+    fixed_policy: int = 1
+    counts: tuple[int, ...] = (1, 2, 4, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolutionConfig:
+    """A run. Everything random is a function of `seed`."""
+
+    name: str
+    model: ModelConfig
+    seed: int = 0
+    problems: ProblemsConfig = ProblemsConfig()
+    bootstrap: ScriptedConfig | OpenAIConfig = ScriptedConfig()
+    base: BaseConfig = BaseConfig()
+    rounds: tuple[Round, ...] = dataclasses.field(default_factory=paper_rounds)
+    sampling: Sampling = Sampling()
+    sft_rule: SftRule = PAPER_SFT
+    pair_rule: PairRule = PAPER_PAIRS
+    policy_training: TrainConfig = PAPER_POLICY
+    ppm_training: TrainConfig = PAPER_PPM
+    ppm_loss: PpmLoss = PAPER_LOSS
+    evaluation: EvaluationPlan = EvaluationPlan()
+    engine: EngineConfig = EngineConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    executor: ExecutorConfig = ExecutorConfig()
+    concurrency: int = 64

@@ -1,0 +1,129 @@
+"""The people and machines of a run: problems, executor, graders, engines; made when first needed.
+
+Engines are made once and get new weights for every model, so that nothing is compiled twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import AsyncIterator
+
+import jax
+from jax.sharding import Mesh
+
+from rstar_jax.evaluation.methods import Graders
+from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig, OpenAIProposer
+from rstar_jax.evolution.bootstrap.scripted import ScriptedProposer
+from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.evolution.run_dir import RunDir
+from rstar_jax.execution import ExecutorPool
+from rstar_jax.files import write_json
+from rstar_jax.grading import GraderPool
+from rstar_jax.inference.adapters import PolicyProposer, PPMScorer
+from rstar_jax.inference.config import Sampling
+from rstar_jax.inference.engine import Engine
+from rstar_jax.inference.scoring import ScoringEngine
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.problems.files import read_problems, write_problems
+from rstar_jax.problems.problem import Problem
+from rstar_jax.problems.reasoning_gym import make_split
+from rstar_jax.problems.splits import check_disjoint
+from rstar_jax.search.protocols import Proposer
+from rstar_jax.training.checkpoints import load_model
+from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
+
+OVERLONG_VALUE = -1.0  # of a path that the PPM cannot read: as bad as a wrong answer
+
+
+@dataclasses.dataclass
+class Lab:
+    """Shared by all stages of a run; use `open_lab`."""
+
+    config: EvolutionConfig
+    run: RunDir
+    mesh: Mesh
+    executor: ExecutorPool
+    graders: Graders
+
+    @functools.cached_property
+    def problems(self) -> tuple[list[Problem], list[Problem]]:
+        """Train and test problems, which share no question; written to the run directory once."""
+        train_path, test_path = self.run.problems / "train.jsonl", self.run.problems / "test.jsonl"
+        if not test_path.exists():
+            train, test = self._make_problems()
+            write_problems(train_path, train)
+            write_problems(test_path, test)
+        return read_problems(train_path), read_problems(test_path)
+
+    def _make_problems(self) -> tuple[list[Problem], list[Problem]]:
+        wanted = self.config.problems
+        if wanted.train_file is None or wanted.test_file is None:
+            return make_split(wanted.train_per_level, wanted.test_per_level, self.config.seed)
+        train, test = read_problems(wanted.train_file), read_problems(wanted.test_file)
+        check_disjoint(train, test)
+        return train, test
+
+    @functools.cached_property
+    def tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.run.base)
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The architecture, with as many embeddings as the tokenizer has ids (rounded up for sharding)."""
+        return dataclasses.replace(self.config.model, vocab_size=-(-self.tokenizer.vocab_size // 64) * 64)
+
+    @contextlib.asynccontextmanager
+    async def bootstrap(self) -> AsyncIterator[Proposer]:
+        """The proposer of round 1."""
+        settings = self.config.bootstrap
+        if isinstance(settings, OpenAIConfig):
+            async with OpenAIProposer(settings) as proposer:
+                await proposer.check()
+                yield proposer
+        else:
+            yield ScriptedProposer(settings)
+
+    @contextlib.asynccontextmanager
+    async def policy(self, round_number: int) -> AsyncIterator[tuple[PolicyProposer, PolicyProposer]]:
+        """A round's policy, greedy and sampling (round 0: the base model)."""
+        engine = self._engine
+        engine.load(load_model(self.run.policy(round_number), self.mesh)[1])
+        greedy = dataclasses.replace(self.config.sampling, temperature=0.0)
+        async with engine:
+            yield self._proposer(engine, greedy), self._proposer(engine, self.config.sampling)
+
+    def _proposer(self, engine: Engine, sampling: Sampling) -> PolicyProposer:
+        return PolicyProposer(engine, self.tokenizer, sampling, self.config.engine.max_length)
+
+    @contextlib.asynccontextmanager
+    async def ppm(self, round_number: int) -> AsyncIterator[PPMScorer]:
+        """A round's PPM."""
+        engine = self._scoring_engine
+        engine.load(load_model(self.run.ppm(round_number), self.mesh)[1])
+        squash = "tanh" if self.config.ppm_loss.squash == "tanh" else "tanh5"
+        async with engine:
+            yield PPMScorer(engine, self.tokenizer, squash, overlong=OVERLONG_VALUE)
+
+    @functools.cached_property
+    def _engine(self) -> Engine:
+        params = load_model(self.run.base, self.mesh)[1]
+        return Engine(self.model_config, params, self.config.engine, self.tokenizer.stop_ids, self.mesh)
+
+    @functools.cached_property
+    def _scoring_engine(self) -> ScoringEngine:
+        params = load_model(self.run.ppm(1), self.mesh)[1]
+        return ScoringEngine(self.model_config, params, self.config.scoring, self.mesh)
+
+    def note(self, round_number: int, stage: str, **figures: object) -> None:
+        """Leave a stage's figures in the run directory (never read by a later stage)."""
+        write_json(self.run.round(round_number) / "metrics" / f"{stage}.json", figures)
+
+
+@contextlib.asynccontextmanager
+async def open_lab(config: EvolutionConfig, run: RunDir, mesh: Mesh) -> AsyncIterator[Lab]:
+    """Executor and graders run, the mesh is set."""
+    with jax.set_mesh(mesh), GraderPool(semantics="strict") as strict, GraderPool(semantics="released") as released:
+        async with ExecutorPool(config.executor) as executor:
+            yield Lab(config, run, mesh, executor, Graders(strict, released))

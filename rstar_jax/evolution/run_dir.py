@@ -1,0 +1,96 @@
+"""Where a run keeps what, and the check that a folder belongs to its config.
+
+    config.json  problems/{train,test}.jsonl  base/  report/
+    roundN/trees/trees.parquet     the search
+    roundN/data/{sft,pairs,selection}.jsonl
+    roundN/policy  roundN/ppm      models
+    roundN/evaluation/NAME/        one per pair of policy and PPM
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from rstar_jax.errors import InputError
+from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.files import read_json, write_json
+
+_FREE = ("concurrency", "name")  # fields on which no result depends
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDir:
+    """The layout of a run directory."""
+
+    root: pathlib.Path
+
+    @property
+    def config(self) -> pathlib.Path:
+        return self.root / "config.json"
+
+    @property
+    def problems(self) -> pathlib.Path:
+        return self.root / "problems"
+
+    @property
+    def base(self) -> pathlib.Path:
+        return self.root / "base"
+
+    @property
+    def report(self) -> pathlib.Path:
+        return self.root / "report"
+
+    @property
+    def summary(self) -> pathlib.Path:
+        """Written last: a run that has it is finished."""
+        return self.report / "summary.json"
+
+    def round(self, number: int) -> pathlib.Path:
+        return self.root / f"round{number}"
+
+    def trees(self, number: int) -> pathlib.Path:
+        return self.round(number) / "trees"
+
+    def data(self, number: int) -> pathlib.Path:
+        return self.round(number) / "data"
+
+    def policy(self, number: int) -> pathlib.Path:
+        """Round 0 is the base model."""
+        return self.round(number) / "policy" if number else self.base
+
+    def ppm(self, number: int) -> pathlib.Path:
+        return self.round(number) / "ppm"
+
+    def evaluation(self, number: int, name: str) -> pathlib.Path:
+        return self.round(number) / "evaluation" / name
+
+
+def claim(run: RunDir, config: EvolutionConfig) -> None:
+    """Write the config of a new run, or compare it with the one that began the run.
+
+    Raises:
+        InputError: the run was begun with another config; the first differing fields are named.
+    """
+    wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+    if not run.config.exists():
+        write_json(run.config, wanted)
+        return
+    changed = list(_differences(read_json(run.config), wanted, ""))
+    changed = [line for line in changed if line.split(":")[0] not in _FREE]
+    if changed:
+        shown = "; ".join(changed[:3]) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")
+        raise InputError(f"{run.root}: this run was begun with another config ({shown}); use another --run-dir")
+
+
+def _differences(old: Any, new: Any, name: str):
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(before, after, f"{name}[{index}]")
+    elif old != new:
+        yield f"{name}: was {old!r}, now {new!r}"

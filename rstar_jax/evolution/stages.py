@@ -1,0 +1,198 @@
+"""The stages of a round. Each finds out by itself what is there already, so a killed run is simply started again.
+
+    search_problems    trees of all training problems
+    build_data         SFT rows and preference pairs from the trees
+    make_base          (once) tokenizer and base model
+    fit_policy         from the base model, always (appendix A.1)
+    fit_ppm            from the policy of the same round (section 3.4.1)
+    evaluate_models    held-out problems, System 1 and System 2
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+
+import jax
+
+from rstar_jax.datasets.build import build
+from rstar_jax.datasets.outcomes import by_problem
+from rstar_jax.evaluation.aggregate import EvaluationResult
+from rstar_jax.evaluation.methods import SamplingConfig
+from rstar_jax.evaluation.run import EvaluationConfig, Method, evaluate
+from rstar_jax.evolution.base_model import train_base
+from rstar_jax.evolution.lab import Lab
+from rstar_jax.evolution.rounds import Round
+from rstar_jax.files import read_jsonl, sha256_of
+from rstar_jax.problems.problem import Problem
+from rstar_jax.search import runner
+from rstar_jax.search.mcts import extend, search
+from rstar_jax.search.progress import make_progress
+from rstar_jax.search.protocols import Proposer, Scorer
+from rstar_jax.search.store import iterate_trees
+from rstar_jax.search.trajectories import n_correct
+from rstar_jax.search.tree import Tree
+from rstar_jax.training.checkpoints import is_finished, load_model
+from rstar_jax.training.ppm import train_ppm
+from rstar_jax.training.sft import train_policy
+from rstar_jax.trajectory.prompts import policy_prompt
+from rstar_jax.trajectory.tokenizer import train_tokenizer
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+async def search_problems(lab: Lab, round: Round) -> None:
+    """Search every training problem with the models of the round before."""
+    start, before = time.monotonic(), round.number - 1
+    async with contextlib.AsyncExitStack() as stack:
+        if round.proposer == "bootstrap":
+            proposer: Proposer = await stack.enter_async_context(lab.bootstrap())
+        else:
+            _, proposer = await stack.enter_async_context(lab.policy(before))
+        scorer = await stack.enter_async_context(lab.ppm(before)) if round.search.needs_scorer else None
+        await runner.run(
+            lab.problems[0],
+            lambda problem: grow(lab, round, problem, proposer, scorer),
+            lab.run.trees(round.number),
+            fingerprint=_fingerprint(lab, round),
+            concurrency=lab.config.concurrency,
+            label=f"round {round.number} search",
+        )
+    lab.note(round.number, "search", seconds=time.monotonic() - start)
+
+
+async def grow(
+    lab: Lab, round: Round, problem: Problem, proposer: Proposer, scorer: Scorer | None
+) -> Sequence[Tree]:
+    """The trees of a problem; while none of them has solved it, each gets more rollouts (section 3.4.2)."""
+    grader, seed = lab.graders.strict, lab.config.seed
+    trees = [
+        await search(problem, round.search, proposer, lab.executor, grader, scorer, seed, index)
+        for index in range(round.trees)
+    ]
+    for rollouts in round.escalation:
+        if any(map(n_correct, trees)):
+            break
+        for tree in trees:
+            await extend(tree, rollouts - tree.rollouts, proposer, lab.executor, grader, scorer)
+    return trees
+
+
+def build_data(lab: Lab, round: Round) -> None:
+    """SFT rows and preference pairs, with what was chosen and why."""
+    folder = lab.run.data(round.number)
+    if (lab.run.round(round.number) / "metrics" / "data.json").exists():
+        return
+    trees = by_problem(iterate_trees(lab.run.trees(round.number) / runner.TREES))
+    counts = build(trees, folder, lab.config.sft_rule, lab.config.pair_rule)
+    lab.note(round.number, "data", **dataclasses.asdict(counts))
+    say(f"round {round.number} data: {counts.sft_rows} SFT rows, {counts.pair_rows} pairs")
+
+
+def make_base(lab: Lab) -> None:
+    """The tokenizer, learned from the questions and the bootstrap model's solutions, and the base model."""
+    if is_finished(lab.run.base):
+        return
+    rows = read_jsonl(lab.run.data(1) / "sft.jsonl")
+    questions = [problem.question for problem in lab.problems[0]]
+    texts = [policy_prompt(question) for question in questions] + [row["response"] for row in rows]
+    tokenizer = train_tokenizer(texts, lab.config.base.vocab_size, superwords=True, digits=2)
+    tokenizer.save(lab.run.base)
+    train_base(questions, lab.config.base, lab.model_config, lab.run.base, tokenizer)
+
+
+def fit_policy(lab: Lab, round: Round) -> None:
+    folder = lab.run.policy(round.number)
+    if is_finished(folder):
+        return
+    rows = read_jsonl(lab.run.data(round.number) / "sft.jsonl")
+    base = load_model(lab.run.base, lab.mesh)[1]
+    train_policy(
+        rows, lab.model_config, folder, lab.tokenizer, init=base, config=_seeded(lab, lab.config.policy_training)
+    )
+
+
+def fit_ppm(lab: Lab, round: Round) -> None:
+    folder = lab.run.ppm(round.number)
+    if is_finished(folder):
+        return
+    rows = read_jsonl(lab.run.data(round.number) / "pairs.jsonl")
+    policy = load_model(lab.run.policy(round.number), lab.mesh)[1]
+    train_ppm(
+        rows,
+        lab.model_config,
+        folder,
+        lab.tokenizer,
+        init=policy,
+        config=_seeded(lab, lab.config.ppm_training),
+        rule=lab.config.ppm_loss,
+    )
+
+
+async def evaluate_models(
+    lab: Lab, round_number: int, policy: int, ppm: int | None, methods: tuple[Method, ...]
+) -> EvaluationResult:
+    """Policy of one round with the PPM of another on the held-out problems."""
+    name = f"SLM-r{policy}" if policy else "base"
+    name = name if ppm is None else f"{name}, PPM-r{ppm}"
+    plan, problems = lab.config.evaluation, lab.problems[1]
+    config = EvaluationConfig(
+        methods=methods,
+        models=name,
+        n_trajectories=plan.n_trajectories,
+        search=plan.search,
+        sampling=SamplingConfig(max_steps=plan.search.max_depth),
+        seed=lab.config.seed,
+        concurrency=lab.config.concurrency,
+        score_samples=ppm is not None,
+    )
+    progress = make_progress(len(problems), 0, f"evaluate {name}")
+    async with contextlib.AsyncExitStack() as stack:
+        greedy, sampling = await stack.enter_async_context(lab.policy(policy))
+        scorer = await stack.enter_async_context(lab.ppm(ppm)) if ppm is not None else None
+        folder = lab.run.evaluation(round_number, name.replace(", ", "-"))
+        try:
+            return await evaluate(
+                problems,
+                config,
+                greedy,
+                sampling,
+                scorer,
+                lab.executor,
+                lab.graders,
+                folder,
+                on_problem=lambda done, total: progress.advance(False, 0),
+            )
+        finally:
+            progress.close()
+
+
+def _seeded(lab: Lab, config):
+    return dataclasses.replace(config, seed=lab.config.seed)
+
+
+def _fingerprint(lab: Lab, round: Round) -> str:
+    """What trees depend on: settings, problems, and the models before."""
+    models = [lab.run.policy(round.number - 1), lab.run.ppm(round.number - 1)]
+    parts = [
+        json.dumps(dataclasses.asdict(round), sort_keys=True),
+        json.dumps(dataclasses.asdict(lab.config.sampling), sort_keys=True),
+        json.dumps(dataclasses.asdict(lab.config.bootstrap), sort_keys=True) if round.number == 1 else "",
+        str(lab.config.seed),
+        sha256_of(lab.run.problems / "train.jsonl"),
+        *(sha256_of(model / "run.json") for model in models if round.number > 1 and (model / "run.json").exists()),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def set_up_jax(cache: str | None) -> None:
+    """Keep compiled programs between starts; must run before anything is compiled."""
+    if cache is not None:
+        jax.config.update("jax_compilation_cache_dir", cache)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

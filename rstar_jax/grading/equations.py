@@ -1,0 +1,55 @@
+"""What an equation says: which name it drops, and its two sides as one expression (rule 11)."""
+
+from __future__ import annotations
+
+from rstar_jax.grading import values
+from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
+from rstar_jax.grading.forms import Answer, Items, Relation, Value, Word
+
+
+def lone_name(answer: Answer) -> str | None:
+    """The name of a single variable, or of a function of variables such as `f(x)`."""
+    if not isinstance(answer, Value) or answer.unit:
+        return None
+    tree = answer.tree
+    if isinstance(tree, Symbol):
+        return tree.name
+    if isinstance(tree, Apply) and tree.head == "mul" and isinstance(tree.args[0], Symbol):
+        return f"{tree.args[0].name}()"  # f(x) reads as a product
+    return None
+
+
+def droppable(relation: Relation) -> bool:
+    """`x=`, `f(x)=`, `(x, y)=` and `|AB|=` name what follows; `2+3=` computes it; `x^2+y^2=` does neither."""
+    left, right = relation.sides[0], relation.sides[-1]
+    if isinstance(left, Word):
+        return True
+    if isinstance(left, Items) and left.brackets == "()":
+        return all(lone_name(i) for i in left.items)
+    if not isinstance(left, Value):
+        return False
+    name = lone_name(left)
+    if name is not None:
+        return not (
+            isinstance(right, Value) and isinstance(left.tree, Symbol) and name in variables(right.tree)
+        )
+    if isinstance(left.tree, Apply) and left.tree.head == "abs":
+        return True
+    return (
+        isinstance(right, Value) and not variables(left.tree) and values.equal(left.tree, right.tree) is True
+    )
+
+
+def assignment(items: Items) -> tuple[str, ...] | None:
+    """The names in `x=1, y=2`, if they are distinct."""
+    names = [lone_name(i.sides[0]) for i in items.items if isinstance(i, Relation) and i.ops == ("=",)]
+    if len(names) == len(items.items) and None not in names and len(set(names)) == len(names):
+        return tuple(str(n) for n in names)
+    return None
+
+
+def difference(relation: Relation) -> Expression | None:
+    left, right = relation.sides[0], relation.sides[-1]
+    if isinstance(left, Value) and isinstance(right, Value):
+        return Apply("sub", (left.tree, right.tree))
+    return None
