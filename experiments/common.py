@@ -39,7 +39,8 @@ def load_config(name: str, seed: int) -> EvolutionConfig:
         known = ", ".join(sorted(file.stem for file in _CONFIGS.glob("*.py")))
         raise InputError(f"there is no config {name!r} ({path}); known are {known}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.config(seed)

@@ -22,17 +22,34 @@ LENGTHS = (96, 160, 256, 384)
 def config(seed: int = 0) -> EvolutionConfig:
     bootstrap, sample = presets.default("bootstrap"), presets.default("sample")
     training = TrainConfig(
-        epochs=9, batch_size=12, row_length=256, learning_rate=5e-3, schedule="cosine", warmup=0.05,
-        weight_decay=0.05, b2=0.98, remat=False, loss_chunk=256, checkpoint_every=100, log_every=10,
-    )  # fmt: skip
+        epochs=7,
+        batch_size=12,
+        row_length=256,
+        learning_rate=3e-3,
+        schedule="cosine",
+        warmup=0.05,
+        weight_decay=0.05,
+        b2=0.98,
+        remat=False,
+        loss_chunk=256,
+        checkpoint_every=100,
+        log_every=10,
+    )
     return EvolutionConfig(
         name="cpu",
         seed=seed,
         problems=ProblemsConfig(train_per_level=24, test_per_level=5),
         model=ModelConfig(
-            vocab_size=1, d_model=64, n_layers=3, n_heads=8, n_kv_heads=8, head_dim=8, d_ff=192, init="mimetic",
+            vocab_size=1,  # the tokenizer's, which the run trains
+            d_model=64,
+            n_layers=3,
+            n_heads=4,
+            n_kv_heads=4,
+            head_dim=16,
+            d_ff=192,
+            init="mimetic",
             max_length=LENGTHS[-1],
-        ),  # fmt: skip
+        ),
         base=BaseConfig(
             documents=24_000,
             vocab_size=640,

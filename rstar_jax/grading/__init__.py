@@ -2,8 +2,8 @@
 
 Stages of the strict grader: `normalise` (text to plain notation), `lexer`, `parser`, `structure` (typed
 forms), `compare` (exact fractions, else 50 digits at fixed points), `first_stage` (equal, different, unknown),
-and for the unknown `workers` (math-verify in processes that can be killed). `released` is the lenient grader of
-the published code.
+and for the unknown `workers` (math-verify in processes that can be killed). `released` is the lenient grader
+of the published code.
 Nothing in an answer is ever executed.
 """
 

@@ -1,55 +1,47 @@
 """Scores both graders on labelled pairs: `python -m rstar_jax.grading --pairs FILE.jsonl [--json OUT]`.
 
-A pair is a JSON object a line with `gold`, `pred` and `match` (a boolean), and optionally `kind`. `--adversarial`
-FILE times inputs that have no label (`gold`, `pred`, `name`). Bad input ends with one sentence and exit code 2.
+A pair is a JSON object a line with `gold`, `pred` and `match` (a boolean), and optionally `kind`.
+`--adversarial FILE` times inputs that have no label (`gold`, `pred`, `name`). Bad input ends with one
+sentence and exit code 2.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from rstar_jax.errors import run_main
+from rstar_jax.files import atomic_write
 from rstar_jax.grading import report
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m rstar_jax.grading", description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m rstar_jax.grading", description="Scores both graders on labelled pairs."
+    )
     parser.add_argument("--pairs", type=Path, help="labelled pairs, JSON lines")
     parser.add_argument("--adversarial", type=Path, help="unlabelled inputs to time, JSON lines")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--time-limit", type=float, default=3.0, help="seconds for one question to a worker")
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     if options.pairs is None and options.adversarial is None:
         parser.error("one of --pairs and --adversarial is needed")
-    try:
-        figures = _figures(options)
-        if options.json is not None:
-            options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    except report.BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"cannot write {options.json}: {error.strerror}", file=sys.stderr)
-        return 2
+    figures = _figures(options)
+    if options.json is not None:
+        with atomic_write(options.json) as file:
+            file.write(json.dumps(figures, indent=2) + "\n")
     print(report.table(figures))
-    return 0
 
 
 def _figures(options: argparse.Namespace) -> dict[str, Any]:
-    labelled = report.load(options.pairs, labelled=True) if options.pairs is not None else None
-    unlabelled = report.load(options.adversarial, labelled=False) if options.adversarial is not None else None
-    figures: dict[str, Any] = {}
-    for semantics in ("strict", "released"):
-        if labelled is not None:
-            figures.setdefault("pairs", {})[semantics] = report.score(labelled, semantics, options.time_limit)
-        if unlabelled is not None:
-            timed = report.score(unlabelled, semantics, options.time_limit)
-            figures.setdefault("adversarial", {})[semantics] = timed
-    return figures
+    files = {"pairs": (options.pairs, True), "adversarial": (options.adversarial, False)}
+    loaded = {
+        name: report.load(path, labelled) for name, (path, labelled) in files.items() if path is not None
+    }
+    return {name: report.score_both(pairs, options.time_limit) for name, pairs in loaded.items()}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from rstar_jax.grading import builders, equations, regions, units, values
-from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
+from rstar_jax.grading.expression import Apply, Symbol, variables
 from rstar_jax.grading.forms import (
     Answer,
     Based,
-    Interval,
     Items,
     Matrix,
     Ratio,
@@ -249,35 +248,7 @@ def _regions(gold: Answer, answer: Answer) -> Truth:
         return False
     if first.variable and second.variable and first.variable != second.variable:
         return False
-    return _same_parts(list(first.parts), list(second.parts))
-
-
-def _same_parts(gold: list[Interval], answer: list[Interval]) -> Truth:
-    if len(gold) != len(answer):
-        return False
-    unsure = False
-    for wanted in gold:
-        truths = [_same_interval(wanted, part) for part in answer]
-        if True in truths:
-            answer.pop(truths.index(True))
-        elif None in truths:
-            unsure = True
-        else:
-            return False
-    return None if unsure else True
-
-
-def _same_interval(a: Interval, b: Interval) -> Truth:
-    return all_true(
-        [_same_end(a.low, a.low_open, b.low, b.low_open), _same_end(a.high, a.high_open, b.high, b.high_open)]
-    )
-
-
-def _same_end(a: Expression, a_open: bool, b: Expression, b_open: bool) -> Truth:
-    infinite = regions.INFINITY, regions.MINUS_INFINITY
-    if a_open != b_open and not (a in infinite and b in infinite):
-        return False
-    return values.equal(a, b)
+    return regions.same_parts(first, second)
 
 
 def _relations(gold: Answer, answer: Answer) -> Truth:

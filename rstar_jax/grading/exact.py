@@ -131,7 +131,7 @@ _RULES: dict[str, Callable[..., Fraction]] = {
     "root": _root,
     "factorial": _factorial,
     "binomial": _binomial,
-    "abs": abs,
+    "abs": lambda a: abs(a),
     "floor": lambda a: Fraction(math.floor(a)),
     "ceil": lambda a: Fraction(math.ceil(a)),
     "max": lambda *a: max(a),

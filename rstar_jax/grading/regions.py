@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+from rstar_jax.grading import values
 from rstar_jax.grading.brackets import Tokens
 from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
 from rstar_jax.grading.forms import Answer, Interval, Items, Region, Relation, Value
 from rstar_jax.grading.lexer import Unreadable
-from rstar_jax.grading.values import ascending, order
 
 INFINITY = Symbol("oo")
 MINUS_INFINITY = Apply("neg", (INFINITY,))
@@ -50,7 +50,7 @@ def _from_items(items: Items) -> Region | None:
     if items.brackets == "{}":
         return Region(tuple(map(_point, trees)))
     if len(trees) == 2 and items.brackets:
-        return Region((Interval(*trees, items.brackets[0] == "(", items.brackets[1] == ")"),))
+        return Region((Interval(trees[0], trees[1], items.brackets[0] == "(", items.brackets[1] == ")"),))
     return None
 
 
@@ -126,7 +126,7 @@ def combine(items: tuple[Answer, ...], any_of: bool) -> Answer | None:
 
 
 def _apart(upper: Interval, lower: Interval) -> bool:
-    return order(upper.high, lower.low) in (-1, 0)
+    return values.order(upper.high, lower.low) in (-1, 0)
 
 
 def union(items: list[Answer]) -> Answer:
@@ -144,8 +144,42 @@ def without(whole: Answer, holes: Answer) -> Region:
     points = to_region(holes)
     if whole not in (REALS, Value(Symbol("reals"))) or points is None:
         raise Unreadable("difference")
-    ends = ascending([p.low for p in points.parts if p.low == p.high])
+    ends = values.ascending([p.low for p in points.parts if p.low == p.high])
     if ends is None or len(ends) != len(points.parts):
         raise Unreadable("difference")
     bounds = [MINUS_INFINITY, *ends, INFINITY]
     return Region(tuple(Interval(a, b, True, True) for a, b in itertools.pairwise(bounds)))
+
+
+def same_parts(gold: Region, answer: Region) -> bool | None:
+    """Whether both are unions of the same intervals; None if it cannot be told."""
+    left, unsure = list(answer.parts), False
+    if len(gold.parts) != len(left):
+        return False
+    for wanted in gold.parts:
+        truths = [_same_interval(wanted, part) for part in left]
+        if True in truths:
+            left.pop(truths.index(True))
+        elif None in truths:
+            unsure = True
+        else:
+            return False
+    return None if unsure else True
+
+
+def _same_interval(a: Interval, b: Interval) -> bool | None:
+    low = _same_end(a.low, a.low_open, b.low, b.low_open)
+    high = _same_end(a.high, a.high_open, b.high, b.high_open)
+    if low is False or high is False:
+        return False
+    return None if None in (low, high) else True
+
+
+def _same_end(a: Expression, a_open: bool, b: Expression, b_open: bool) -> bool | None:
+    if a_open != b_open and not (_is_infinite(a) and _is_infinite(b)):
+        return False
+    return values.equal(a, b)
+
+
+def _is_infinite(end: Expression) -> bool:
+    return end in (INFINITY, MINUS_INFINITY)

@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rstar_jax.errors import InputError
 from rstar_jax.grading.extract import Semantics
 from rstar_jax.grading.pool import GraderPool
-
-
-class BadInput(Exception):
-    """A file that cannot be read as pairs; the message names file and line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,17 +26,17 @@ class Pair:
 
 
 def load(path: Path, labelled: bool) -> list[Pair]:
-    """The pairs of a JSONL file. BadInput on the first line that is none."""
+    """The pairs of a JSONL file. InputError on the first line that is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: is not UTF-8 text") from error
+        raise InputError(f"{path}: is not UTF-8 text") from error
     lines = text.split("\n")  # splitlines would also split at the line separators inside strings
     pairs = [_pair(line, f"{path}, line {n}", labelled) for n, line in enumerate(lines, 1) if line.strip()]
     if not pairs:
-        raise BadInput(f"{path}: holds no pairs")
+        raise InputError(f"{path}: holds no pairs")
     return pairs
 
 
@@ -47,18 +44,23 @@ def _pair(line: str, where: str, labelled: bool) -> Pair:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise BadInput(f"{where}: is not JSON: {error}") from error
+        raise InputError(f"{where}: is not JSON: {error}") from error
     if not isinstance(row, dict):
-        raise BadInput(f"{where}: is not a JSON object")
+        raise InputError(f"{where}: is not a JSON object")
     gold, pred, match = row.get("gold"), row.get("pred"), row.get("match")
     if isinstance(gold, list) and all(isinstance(g, str) for g in gold):
         gold = repr(gold)
     pred = "" if pred is None and "pred" in row else pred
     if not isinstance(gold, str) or not isinstance(pred, str):
-        raise BadInput(f"{where}: needs the texts `gold` and `pred`")
+        raise InputError(f"{where}: needs the texts `gold` and `pred`")
     if labelled and not isinstance(match, bool):
-        raise BadInput(f"{where}: needs `match`, true or false")
+        raise InputError(f"{where}: needs `match`, true or false")
     return Pair(gold, pred, match if labelled else None, str(row.get("kind", row.get("name", ""))))
+
+
+def score_both(pairs: Sequence[Pair], time_limit_s: float = 3.0) -> dict[str, Any]:
+    """The figures of the strict and of the released grader."""
+    return {semantics: score(pairs, semantics, time_limit_s) for semantics in ("strict", "released")}
 
 
 def score(pairs: Sequence[Pair], semantics: Semantics, time_limit_s: float = 3.0) -> dict[str, Any]:

@@ -55,7 +55,8 @@ GREEK = listed(
     """
 )
 SYMBOLS = {"pi": "pi", "Pi": "pi", "infty": "oo", "infinity": "oo", "oo": "oo", "inf": "oo", "E": "e",
-           "e": "e", "I": "i", "i": "i", "lamda": "lambda", "varphi": "phi", "varepsilon": "epsilon"}  # fmt: skip
+           "e": "e", "I": "i", "i": "i", "lamda": "lambda", "varphi": "phi",
+           "varepsilon": "epsilon"}  # fmt: skip
 
 _UNIT_NAMES = {
     "degree": "degree degrees deg circ", "radian": "radian radians rad", "percent": "percent percents pct",

@@ -32,7 +32,7 @@ class Dispatch:
 
 
 class Engine(Worker):
-    """The policy. Use as `async with Engine(...) as engine:`; any number of its loop's coroutines may call it.
+    """The policy. Use as `async with Engine(...) as engine:`; any number of its loop's coroutines may call.
 
     stop_ids: tokens that end a completion.
     """

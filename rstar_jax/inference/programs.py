@@ -1,8 +1,8 @@
 """What runs on the device: three programs of fixed shape over two stores of keys and values.
 
 `prefill` appends a chunk of prompt to rows of the prefix store, `admit` copies such a row into slots,
-`decode` draws several tokens for all slots. Every row is computed alone (idle rows are computed too and nobody
-reads them), so what a request gets does not depend on who shares its dispatch.
+`decode` draws several tokens for all slots. Every row is computed alone (idle rows too, and nobody reads them),
+so what a request gets does not depend on who shares its dispatch.
 """
 
 from __future__ import annotations

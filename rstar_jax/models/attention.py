@@ -38,8 +38,8 @@ def packed_mask(
 ) -> Bool[Array, "B L L"]:
     """Who sees whom in a packed row.
 
-    A token sees the tokens of its own segment (0 is padding) at positions up to its own. With `branches`, a segment is a
-    tree of depth two: branch 0 is the trunk that all share, and a token of branch b sees the trunk and branch b only,
+    A token sees the tokens of its own segment (0 is padding) at positions up to its own. With `branches`, a segment is
+    a tree of depth two: branch 0 is the trunk that all share, and a token of branch b sees the trunk and branch b only,
     so that siblings are computed as if each stood alone behind the trunk.
     """
     same = (segments[:, :, None] == segments[:, None, :]) & (segments[:, :, None] > 0)

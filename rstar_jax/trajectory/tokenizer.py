@@ -136,7 +136,7 @@ def _with_numbers(backend: tokenizers.Tokenizer, digits: int) -> tokenizers.Toke
     model["model"]["merges"] = merges + model["model"]["merges"]
     model["pre_tokenizer"]["pretokenizers"][0] = {
         "type": "Split",
-        "pattern": {"Regex": r"\d{1,%d}" % digits},
+        "pattern": {"Regex": rf"\d{{1,{digits}}}"},
         "behavior": "Isolated",
         "invert": False,
     }

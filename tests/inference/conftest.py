@@ -29,7 +29,7 @@ def config():
 @pytest.fixture(scope="session")
 def params(config, mesh):
     with jax.set_mesh(mesh):
-        return init_params(config, jax.random.key(0))
+        return jax.jit(lambda: init_params(config, jax.random.key(0)))()
 
 
 @pytest.fixture(scope="session")

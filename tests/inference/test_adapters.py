@@ -41,7 +41,7 @@ def model(config, tokenizer):
 @pytest.fixture(scope="module")
 def policy(model, tokenizer, mesh):
     with jax.set_mesh(mesh):
-        params = init_params(model, jax.random.key(0))
+        params = jax.jit(lambda: init_params(model, jax.random.key(0)))()
     sizes = EngineConfig(lengths=(160,), slots=8, decode_steps=4, chunk=16, prefill_rows=2, prefix_rows=8)
     return Engine(model, params, sizes, tokenizer.stop_ids, mesh)
 
@@ -49,7 +49,7 @@ def policy(model, tokenizer, mesh):
 @pytest.fixture(scope="module")
 def ppm(model, mesh):
     with jax.set_mesh(mesh):
-        params = value_params(model, init_params(model, jax.random.key(0)))
+        params = value_params(model, jax.jit(lambda: init_params(model, jax.random.key(0)))())
         params["outer"]["value_weight"] = jax.random.normal(jax.random.key(1), (model.d_model,))
     return ScoringEngine(model, params, ScoringConfig(lengths=(96, 192), tokens=192, branches=4), mesh)
 

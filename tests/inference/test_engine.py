@@ -106,7 +106,7 @@ def test_a_whole_run_compiles_the_declared_programs_only(config, mesh, sizes, en
     assert engine.compilations == sizes.compiled_shapes == len(report)
     asyncio.run(crowd(engine, requests(30, seed=3)))
     with jax.set_mesh(mesh):
-        engine.load(init_params(config, jax.random.key(5)))
+        engine.load(jax.jit(lambda: init_params(config, jax.random.key(5)))())
     asyncio.run(one_by_one(engine, requests(6, seed=4)))
     assert engine.compilations == sizes.compiled_shapes
 
@@ -114,7 +114,7 @@ def test_a_whole_run_compiles_the_declared_programs_only(config, mesh, sizes, en
 def test_new_weights_leave_nothing_of_the_old(config, params, mesh, engine):
     asked = requests(6)
     with jax.set_mesh(mesh):
-        other = init_params(config, jax.random.key(7))
+        other = jax.jit(lambda: init_params(config, jax.random.key(7)))()
     engine.load(other)
     fresh = asyncio.run(crowd(engine, asked))
     engine.load(params)

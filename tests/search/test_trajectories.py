@@ -8,8 +8,8 @@ import pytest
 
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.config import SearchConfig
-from rstar_jax.search.tree import ROOT, NewNode, Tree, backup, expand, new_tree
 from rstar_jax.search.trajectories import best_of_rollouts, best_path, n_correct, trajectories
+from rstar_jax.search.tree import ROOT, NewNode, Tree, backup, expand, new_tree
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+"""Rounds as values, and coverage of their trees."""
+
+import dataclasses
+
+import pytest
+
+from rstar_jax.evolution.rounds import Round, paper_rounds
+from rstar_jax.evolution.summarise import coverage
+from rstar_jax.problems.problem import Problem
+from rstar_jax.search import presets
+from rstar_jax.search.tree import ROOT, NewNode, expand, new_tree
+
+
+def tree(name, level, correct, index=0):
+    grown = new_tree(Problem(name, "?", "1", level), presets.paper(1), index=index)
+    (leaf,) = expand(grown, ROOT, [NewNode("<answer>", "answer", answer="1")])
+    grown.correct[leaf] = correct
+    return grown
+
+
+def test_the_papers_rounds():
+    rounds = paper_rounds()
+    sizes = [(r.search.rollouts, r.search.candidates, r.trees, r.escalation) for r in rounds]
+    assert sizes == [(8, 5, 1, ()), (16, 8, 1, ()), (16, 8, 1, ()), (16, 16, 2, (80, 128))]
+    assert [r.searchers for r in rounds] == ["bootstrap", "SLM-r1", "SLM-r2, PPM-r2", "SLM-r3, PPM-r3"]
+
+
+def test_escalation_has_to_ascend():
+    with pytest.raises(ValueError, match="ascend"):
+        dataclasses.replace(paper_rounds()[3], escalation=(10,))
+    assert Round(2, "policy", presets.paper(2), escalation=(17,)).escalation == (17,)
+
+
+def test_a_problem_is_solved_by_any_of_its_trees():
+    trees = [
+        tree("a", "GSM-level", False),
+        tree("a", "GSM-level", True, index=1),
+        tree("b", "GSM-level", False),
+        tree("c", "Olympiad-level", True),
+    ]
+    found = {level: (share.solved, share.total) for level, share in coverage(trees).items()}
+    assert found == {"GSM-level": (1, 2), "Olympiad-level": (1, 1)}
