@@ -33,7 +33,8 @@ setup(
         "matplotlib>=3.9",
     ],
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6"],
+        "test": ["pytest>=8", "hypothesis>=6", "datasets>=3"],
+        "serve": ["torch==2.13.0", "transformers[serving]>=5.0,<6"],  # for the slow test of the bootstrap server
         "dev": ["ruff>=0.8", "pyright>=1.1.390"],
     },
 )

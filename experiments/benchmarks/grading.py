@@ -1,6 +1,6 @@
 """How right and how fast the two graders are, on labelled pairs of a gold answer and a prediction.
 
-    python experiments/benchmarks/grading.py --pairs FILE.jsonl [--adversarial FILE.jsonl] [--quick] [--json FILE]
+    python experiments/benchmarks/grading.py --pairs FILE [--adversarial FILE] [--quick] [--json FILE]
 
 Prints accuracy, false positives and false negatives overall and for each kind in which a grader errs, and the
 time per call (p50, p99, max), workers warm and without the cache. A pair is a JSON object a line with `gold`,

@@ -1,8 +1,8 @@
 """Answers: taking them out of a response and judging whether two are the same.
 
 Stages of the strict grader: `normalise` (text to plain notation), `lexer`, `parser`, `structure` (typed
-forms), `compare` (exact fractions, else 50 digits at fixed points), `first_stage` (equal, different, unknown),
-and for the unknown `workers` (math-verify in processes that can be killed). `released` is the lenient grader
+forms), `compare` (exact fractions, else 50 digits at fixed points), `first_stage` (equal, different,
+unknown), and for the unknown `workers` (math-verify in processes that can be killed). `released` is the lenient grader
 of the published code.
 Nothing in an answer is ever executed.
 """

@@ -21,6 +21,7 @@ from rstar_jax.grading.vocabulary import TRIGONOMETRIC, listed
 DIGITS = 50
 MAX_DIGITS = 2_000
 POINTS = 6
+_DIGITS_PER_BIT = 0.302
 _CANCELLED = 1e-8  # a result this small beside its terms has lost digits
 _local = threading.local()
 
@@ -42,8 +43,7 @@ def sample(tree: Expression, point: int, signed: bool = False) -> Any:
         return value
     if sampler.scale == 0:
         return value
-    lost = mp.mag(sampler.scale) - (mp.mag(value) if value != 0 else 0)
-    digits = DIGITS + max(int(lost * 0.302), DIGITS) + 10
+    digits = _digits_to_decide(mp.mag(sampler.scale), mp.mag(value) if value != 0 else 0)
     if digits > MAX_DIGITS:
         raise TooHard("cancellation")
     mp.dps = digits
@@ -53,6 +53,12 @@ def sample(tree: Expression, point: int, signed: bool = False) -> Any:
         return mp.zero if abs(value) < mp.mpf(10) ** (20 - digits) * sampler.scale else value
     finally:
         mp.dps = DIGITS
+
+
+def _digits_to_decide(scale_bits: int, value_bits: int) -> int:
+    """Enough to tell a difference of algebraic terms, such as sqrt(N^2 + 1) - N, from zero."""
+    cancelled = scale_bits - value_bits
+    return 2 * DIGITS + 10 + int(max(3 * scale_bits, cancelled, 0) * _DIGITS_PER_BIT)
 
 
 class Sampler:

@@ -13,7 +13,7 @@ from rstar_jax.grading.released import released_verdict
         ("5", "0.05"),
         ("20000", "20001"),
         (r"\frac{22}{7}", r"\pi"),
-        (r"\sqrt2", "1.41"),
+        (r"\sqrt2", "1.414"),
         (r"x\le 5", r"x\ge 5"),
         ("(2,5)", "[2,5]"),
         ("-4", "-4,-5"),
