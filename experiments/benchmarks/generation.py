@@ -3,9 +3,9 @@
     python experiments/benchmarks/generation.py [--quick] [--json FILE]
 
 Many trees at once: each asks for candidates, scores them, appends one to its path, and so on. Weights are
-random; a share of the vocabulary counts as stop tokens, so that steps are about as long as real ones. The bare
-figures are the same programs with every row busy and no scheduler: what an engine could reach at best. Both
-engines share the machine, so their own figures are lower than alone.
+random; a share of the vocabulary counts as stop tokens, so that steps are about as long as real ones. The
+bare figures are the same programs with every row busy and no scheduler: what an engine could reach at best.
+Both engines share the machine, so their own figures are lower than alone.
 
 Hardware: any. On two idle CPU cores expect 12,000 to 20,000 bare decoded tokens per second.
 """

@@ -87,8 +87,8 @@ class ScoringConfig:
     """Sizes of the scoring engine.
 
     lengths: row lengths, ascending; a row holds one trunk and its branches and uses the shortest that fits.
-    tokens: tokens per dispatch, so that a length L has max(1, tokens // L) rows. Two CPU cores are as fast with
-        one row as with ten, so few cost least when little waits; accelerators want thousands of tokens.
+    tokens: tokens per dispatch, so that a length L has max(1, tokens // L) rows. Two CPU cores are as fast
+        with one row as with ten, so few cost least when little waits; accelerators want thousands.
     branches: branches per row at most; more, or longer ones than a row holds, continue in further rows.
     """
 

@@ -54,9 +54,7 @@ class Engine(Worker):
         with jax.set_mesh(mesh):
             self._unstack = jax.jit(functools.partial(unstacked, config))
             self._store = init_cache(config, engine_config.prefix_rows, engine_config.max_length)
-            self._slots = {
-                length: init_cache(config, engine_config.slots, length) for length in engine_config.lengths
-            }
+            self._slots = {length: init_cache(config, engine_config.slots, length) for length in engine_config.lengths}
         self.load(params)
 
     def load(self, params: Params) -> None:
@@ -140,9 +138,7 @@ class Engine(Worker):
 
     def _admit(self, lane: Lane, admissions: Admissions) -> None:
         slots = self._slots[lane.length]
-        self._slots[lane.length] = self._programs.admit(
-            slots, self._store, admissions.sources, admissions.targets
-        )
+        self._slots[lane.length] = self._programs.admit(slots, self._store, admissions.sources, admissions.targets)
 
     def _decode(self, lane: Lane) -> Drawn:
         cache, drawn = self._programs.decode(self._params, self._slots[lane.length], lane.state)

@@ -1,8 +1,8 @@
 """What runs on the device: three programs of fixed shape over two stores of keys and values.
 
 `prefill` appends a chunk of prompt to rows of the prefix store, `admit` copies such a row into slots,
-`decode` draws several tokens for all slots. Every row is computed alone (idle rows too, and nobody reads them),
-so what a request gets does not depend on who shares its dispatch.
+`decode` draws several tokens for all slots. Every row is computed alone (idle rows too, and nobody reads
+them), so what a request gets does not depend on who shares its dispatch.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ def take_rows(cache: Cache, rows: Int[Array, " R"]) -> Cache:
 def put_rows(cache: Cache, rows: Int[Array, " R"], new: Cache) -> Cache:
     """The store with `new` at `rows`; a row number beyond the store is dropped."""
     # Rows move between devices of the data axes here, which only the compiler's own partitioning can express.
-    put = jax.sharding.auto_axes(
-        lambda store, rows, new: store.at[rows].set(new, mode="drop"), out_sharding=KEYS
-    )
+    put = jax.sharding.auto_axes(lambda store, rows, new: store.at[rows].set(new, mode="drop"), out_sharding=KEYS)
     return jax.tree.map(lambda store, row: put(store, rows, row), cache, new)
 
 

@@ -36,9 +36,7 @@ def sample(
     return tokens, chosen - jax.nn.logsumexp(logits, axis=-1)
 
 
-def _threshold(
-    scaled: Float[Array, "B V"], top_p: Float[Array, " B"], top_k: Int[Array, " B"]
-) -> Float[Array, " B"]:
+def _threshold(scaled: Float[Array, "B V"], top_p: Float[Array, " B"], top_k: Int[Array, " B"]) -> Float[Array, " B"]:
     """The smallest logit that may be drawn; minus infinity for a row without filters."""
     vocab = scaled.shape[-1]
     descending = -jnp.sort(-scaled, axis=-1)
@@ -64,10 +62,8 @@ def _invert(scaled: Float[Array, "B V"], keys: Key[Array, " B"]) -> Int[Array, "
     return block * size + token
 
 
-def _cross(
-    weights: Float[Array, "B M"], uniform: Float[Array, " B"]
-) -> tuple[Int[Array, " B"], Float[Array, " B"]]:
-    """Where the running sum of `weights` crosses `uniform` times the total, and how far into that place, in [0, 1)."""
+def _cross(weights: Float[Array, "B M"], uniform: Float[Array, " B"]) -> tuple[Int[Array, " B"], Float[Array, " B"]]:
+    """Where the running sum of `weights` crosses `uniform` of the total, and how far into that place: [0, 1)."""
     running = jnp.cumsum(weights, axis=-1)
     target = uniform * running[:, -1]
     # Rounding may let the sum cross at a place of weight zero, or nowhere: then the heaviest place is taken.

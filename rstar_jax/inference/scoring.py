@@ -38,9 +38,7 @@ class Batch:
     @classmethod
     def empty(cls, rows: int, length: int, branches: int) -> Batch:
         tokens = np.zeros((rows, length), np.int32)
-        return cls(
-            tokens, np.zeros_like(tokens), np.full_like(tokens, -1), np.zeros((rows, branches), np.int32)
-        )
+        return cls(tokens, np.zeros_like(tokens), np.full_like(tokens, -1), np.zeros((rows, branches), np.int32))
 
     def fill(self, row: int, trunk: Tokens, branches: Sequence[Tokens]) -> None:
         """Lay a trunk and its branches side by side; each branch's positions continue the trunk's."""
@@ -184,9 +182,7 @@ class ScoringEngine(Worker):
 
     def _compute(self, plan: tuple[int, list[Row], Batch]) -> np.ndarray:
         batch = plan[2]
-        return jax.device_get(
-            self._program(self._params, batch.tokens, batch.positions, batch.branches, batch.ends)
-        )
+        return jax.device_get(self._program(self._params, batch.tokens, batch.positions, batch.branches, batch.ends))
 
     def _absorb(self, plan: tuple[int, list[Row], Batch], result: np.ndarray) -> None:
         for index, row in enumerate(plan[1]):

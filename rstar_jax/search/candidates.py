@@ -25,9 +25,7 @@ class Candidate:
         return self.proposal.text
 
 
-def keep(
-    proposals: Sequence[Proposal], config: SearchConfig
-) -> tuple[list[Candidate], list[tuple[Proposal, Refusal]]]:
+def keep(proposals: Sequence[Proposal], config: SearchConfig) -> tuple[list[Candidate], list[tuple[Proposal, Refusal]]]:
     """The candidates in sampling order, and the proposals that were merged or refused."""
     refused: list[tuple[Proposal, Refusal]] = []
     whole = list(proposals)

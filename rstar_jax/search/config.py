@@ -30,6 +30,9 @@ class SearchConfig:
         unvisited: score of a child that was never visited, where Eq. 1 divides by zero (item 1). "zero": 0,
             without exploration (released); "inf": before all visited ones; "parent": the parent's Q, "prior":
             the child's PPM value or else the parent's Q, both with the exploration of one visit.
+        exploration: "uct": c * sqrt(ln N_parent / N(s)) (Eq. 1); "puct": c * P(s) * sqrt(N_parent) / (1 + N(s)), where
+            P(s) is the share of the proposals that were this candidate (AlphaZero's rule; the policy's own prior, which
+            de-duplication otherwise throws away).
         ties: among equal scores the first child (released, item 2), one drawn by the seed, or the one that
             the policy proposed most often ("count", then first).
 
@@ -73,6 +76,7 @@ class SearchConfig:
 
     c_puct: float = 2.0
     unvisited: Literal["zero", "inf", "parent", "prior"] = "inf"
+    exploration: Literal["uct", "puct"] = "uct"
     ties: Literal["first", "random", "count"] = "first"
 
     dedup: Literal["distinct", "released"] = "distinct"

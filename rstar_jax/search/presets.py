@@ -75,7 +75,8 @@ def default(mode: Mode) -> SearchConfig:
       code gives it 0, so of 12 children of a root 1.5 to 2.9 were ever visited in 48 rollouts, and a toy
       problem with a 5 % policy was solved in .40 instead of .53 of the trees (item 1). Multiplicity is the
       policy's own prior, which de-duplication otherwise throws away (item 8). With a PPM every child starts
-      with one visit, so the PPM is the guide there.
+      with one visit, so the PPM is the guide there; exploration is weighted by the same prior ("puct"), since a
+      PPM of an early round sends an unweighted search away from what the policy is sure of.
     * An exhausted node is closed at once, with its ancestors, and a finished tree stops. The released code
       finds out by walking there, and loses that rollout: 32 of 48 on narrow trees (item 5).
     * All distinct steps and answers of an expansion are kept, with counts (item 7): the released code drops
@@ -94,6 +95,7 @@ def default(mode: Mode) -> SearchConfig:
         rollouts=base.rollouts,
         candidates=base.candidates,
         answer_candidates=min(4, base.candidates),
+        exploration="uct" if mode == "bootstrap" else "puct",
         ties="count",
         errors="discard",
         failure_backup="root",

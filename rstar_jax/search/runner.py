@@ -93,9 +93,7 @@ def _begin(folder: pathlib.Path, fingerprint: str) -> None:
     if note.exists():
         before = files.read_json(note)["fingerprint"]
         if before != fingerprint:
-            raise InputError(
-                f"{folder}: begun with other settings ({before}, now {fingerprint}); use a new folder"
-            )
+            raise InputError(f"{folder}: begun with other settings ({before}, now {fingerprint}); use a new folder")
     else:
         files.write_json(note, {"fingerprint": fingerprint})
     (folder / PARTS).mkdir(exist_ok=True)

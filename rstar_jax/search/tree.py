@@ -142,6 +142,9 @@ def uct(tree: Tree, node: int) -> float:
         value = tree.ppm[node]
     else:
         value = q(tree, parent)
+    if config.exploration == "puct":
+        share = tree.count[node] / sum(tree.count[sibling] for sibling in tree.children[parent])
+        return value + config.c_puct * share * math.sqrt(max(tree.visits[parent], 1)) / (1 + visits)
     if not tree.visits[parent]:
         return value
     return value + config.c_puct * math.sqrt(math.log(tree.visits[parent]) / max(visits, 1))

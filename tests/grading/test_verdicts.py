@@ -50,7 +50,8 @@ def test_the_first_stage_is_bounded(name):
 
 
 def test_cancellation_is_seen_through():
-    assert verdict(r"\sqrt{2^{4000}+1}-2^{2000}", "0") == "different"
+    assert verdict(r"\sqrt{2^{400}+1}-2^{200}", "0") == "different"
+    assert verdict(r"\sqrt{2^{4000}+1}-2^{2000}", "0") == "unknown"  # beyond the cap on digits
     assert verdict(r"2^{1006}\sqrt{2^{2010}+2}-2^{2011}", "801") == "different"
     assert verdict(r"\sqrt{3}\sqrt{5}-\sqrt{15}", "0") == "equal"
     assert verdict(r"10^{-60}\pi", "0") == "different"

@@ -122,7 +122,7 @@ def test_workers_end_with_their_parent():
 
 
 def test_workers_start_with_the_first_unknown_only():
-    with GraderPool() as grader:
+    with GraderPool(time_limit_s=30.0) as grader:
         assert grader.grade_sync("1/2", "0.5")
         assert not grader.grade_sync("1/3", "0.5")
         assert grader.worker_pids == []
@@ -152,7 +152,7 @@ def test_the_async_grader_does_not_hold_up_the_loop():
 
 def test_threads_may_ask_at_once():
     questions = [*[UNKNOWN] * 4, ("1", "2"), ("1/2", "0.5"), (r"\int_0^1 2x dx", "1")] * 2
-    with GraderPool(workers=2) as grader, concurrent.futures.ThreadPoolExecutor(6) as threads:
+    with GraderPool(workers=2, time_limit_s=30.0) as grader, concurrent.futures.ThreadPoolExecutor(6) as threads:
         verdicts = list(threads.map(lambda pair: grader.grade_sync(*pair), questions))
     assert verdicts == [True, True, True, True, False, True, True] * 2
 

@@ -1,4 +1,4 @@
-"""Run by `test_sharded.py` in a process of its own: greedy tokens and scores on forced CPU devices, as JSON."""
+"""Run by `test_sharded.py` in a process of its own: tokens and scores on forced CPU devices, as JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from rstar_jax.models.sharding import make_mesh
 CONFIG = ModelConfig(
     vocab_size=64, d_model=32, n_layers=1, n_heads=4, n_kv_heads=2, head_dim=8, d_ff=48, init_scale=0.3
 )
-SIZES = EngineConfig(
-    lengths=(32,), slots=4, decode_steps=4, chunk=8, prefill_rows=2, prefix_rows=8, admit_rows=4
-)
+SIZES = EngineConfig(lengths=(32,), slots=4, decode_steps=4, chunk=8, prefill_rows=2, prefix_rows=8, admit_rows=4)
 
 
 async def answers(shape: dict[str, int]) -> dict[str, list]:

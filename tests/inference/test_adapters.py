@@ -56,9 +56,7 @@ def ppm(model, mesh):
 
 def test_pieces_are_encoded_as_the_whole(tokenizer):
     path = Path(PROBLEM, STEPS)
-    assert PathEncoder(tokenizer, PLAIN_FRAME)(path) == tokenizer.encode(
-        policy_prompt(PROBLEM.question, path.text)
-    )
+    assert PathEncoder(tokenizer, PLAIN_FRAME)(path) == tokenizer.encode(policy_prompt(PROBLEM.question, path.text))
 
 
 def test_proposals(policy, tokenizer):

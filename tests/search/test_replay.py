@@ -59,9 +59,7 @@ def test_first_difference(change, sentence: str, tmp_path: pathlib.Path, capsys:
         (lambda raw: raw["nodes"].append(3), "is not an object"),
     ],
 )
-def test_a_bad_file_is_one_sentence(
-    change, reason: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-):
+def test_a_bad_file_is_one_sentence(change, reason: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]):
     raw = json.loads(OURS[0].read_text())
     change(raw)
     file = tmp_path / "bad.json"

@@ -124,9 +124,7 @@ def test_other_settings_and_other_problems_are_refused(fakes: ModuleType, tmp_pa
         start([Problem("q", "Who?", "1")] * 2)
 
 
-def test_plain_lines_without_a_terminal(
-    fakes: ModuleType, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-):
+def test_plain_lines_without_a_terminal(fakes: ModuleType, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]):
     asyncio.run(fakes.run_many(str(tmp_path), count=3))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1

@@ -49,6 +49,17 @@ def test_backup_of_the_node_alone():
     assert (tree.visits[1], tree.visits[ROOT]) == (1, 0)
 
 
+def test_puct_weighs_exploration_by_the_share_of_proposals():
+    tree = new_tree(Problem("p", "What?", "2"), SearchConfig(c_puct=1.5, exploration="puct", unvisited="parent"))
+    expand(tree, ROOT, [NewNode("a", "step", count=3), NewNode("b", "step", count=1)])
+    backup(tree, 2, 0.25, to_root=False)
+    assert uct(tree, 1) == pytest.approx(1.5 * 0.75)
+    assert uct(tree, 2) == pytest.approx(0.25 + 1.5 * 0.25 / 2)
+    for value in (1.0, -1.0, 1.0):
+        backup(tree, 1, value)
+    assert uct(tree, 1) == pytest.approx(1 / 3 + 1.5 * 0.75 * math.sqrt(3) / 4)
+
+
 def test_uct_is_equation_1():
     tree = tree_of(c_puct=2.0)
     for value in (1.0, -1.0, 1.0):
