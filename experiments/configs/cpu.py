@@ -39,7 +39,7 @@ def config(seed: int = 0) -> EvolutionConfig:
     return EvolutionConfig(
         name="cpu",
         seed=seed,
-        problems=ProblemsConfig(train_per_level=24, test_per_level=5),
+        problems=ProblemsConfig(train_per_level=20, test_per_level=4),
         model=ModelConfig(
             vocab_size=1,  # the tokenizer's, which the run trains
             d_model=64,
@@ -72,7 +72,7 @@ def config(seed: int = 0) -> EvolutionConfig:
         policy_training=training,
         ppm_training=dataclasses.replace(training, epochs=4, batch_size=16, learning_rate=2e-3),
         evaluation=EvaluationPlan(
-            search=dataclasses.replace(presets.default("eval"), rollouts=8, candidates=6, answer_candidates=1)
+            search=dataclasses.replace(presets.default("eval"), rollouts=8, candidates=6, answer_candidates=3)
         ),
         engine=EngineConfig(lengths=LENGTHS, slots=64, decode_steps=8, chunk=32),
         scoring=ScoringConfig(lengths=LENGTHS),

@@ -235,7 +235,7 @@ def test_metrics_count_what_happened(runner: asyncio.Runner) -> None:
     assert (metrics.expansions, metrics.steps, metrics.replayed_steps, metrics.restarts) == (2, 5, 3, 1)
     assert metrics.outcomes == {"ok": 2, "error": 2, "timeout": 1}
     assert metrics.kills == {"cpu": 1, "crash": 1}
-    assert 0.9 < metrics.cpu_seconds < 3
+    assert 0.8 < metrics.cpu_seconds < 3  # the kernel counts the one-second limit in ticks
     assert metrics.as_dict()["outcomes"] == {"ok": 2, "error": 2, "timeout": 1}
 
 
