@@ -23,7 +23,7 @@ LENGTHS = (128, 224, 384)
 def config(seed: int = 0) -> EvolutionConfig:
     bootstrap, sample = presets.default("bootstrap"), presets.default("sample")
     training = TrainConfig(
-        epochs=7,
+        epochs=8,
         batch_size=12,
         row_length=256,
         learning_rate=3e-3,
@@ -39,7 +39,7 @@ def config(seed: int = 0) -> EvolutionConfig:
     return EvolutionConfig(
         name="cpu",
         seed=seed,
-        problems=ProblemsConfig(train_per_level=20, test_per_level=4),
+        problems=ProblemsConfig(train_per_level=24, test_per_level=4),
         model=ModelConfig(
             vocab_size=1,  # the tokenizer's, which the run trains
             d_model=64,
@@ -52,7 +52,7 @@ def config(seed: int = 0) -> EvolutionConfig:
             max_length=LENGTHS[-1],
         ),
         base=BaseConfig(
-            documents=24_000,
+            documents=44_000,
             vocab_size=640,
             train=dataclasses.replace(training, epochs=1, batch_size=22, row_length=128, learning_rate=5e-3, seed=seed),
         ),

@@ -1,8 +1,8 @@
 """How trajectories of a problem are obtained, greedy, sampled or read off a search tree, and graded.
 
-    greedy       System 1: one trajectory of the greedy proposer (paper Table 3) sample       independent
-    trajectories at temperature 1 (Figure 6), as many as the search could have paid for tree_search  System 2:
-    the finished answers of Monte Carlo tree searches with the PPM (section 4.1)
+    greedy        System 1: one trajectory of the greedy proposer (paper Table 3)
+    sample        independent trajectories (Figure 6), as many as the search could have paid for
+    tree_search   System 2: the finished answers of Monte Carlo tree searches with the PPM (section 4.1)
 
 None of them sees the answer: grading comes after, in `graded_rows`.
 """
