@@ -16,7 +16,9 @@ def config(seed: int = 0):
 
     def smaller(round):
         search = dataclasses.replace(round.search, rollouts=4, candidates=3)
-        return dataclasses.replace(round, search=search, escalation=(6, 7) if round.escalation else ())
+        # A policy that has learned nothing solves nothing, and then there is nothing to train on.
+        escalation = (6, 7) if round.escalation else ()
+        return dataclasses.replace(round, search=search, escalation=escalation, proposer="bootstrap")
 
     return dataclasses.replace(
         full,
