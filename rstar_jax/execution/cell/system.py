@@ -30,7 +30,7 @@ def _libc() -> ctypes.PyDLL:
 def _clone_number() -> int:
     machine = platform.machine()
     if machine not in CLONE_NUMBER or platform.system() != "Linux":
-        raise NotImplementedError("cells need Linux on x86-64 or aarch64")
+        raise OSError("cells need Linux on x86-64 or aarch64")
     return CLONE_NUMBER[machine]
 
 
