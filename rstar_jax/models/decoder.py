@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from rstar_jax.models.attention import attention, cached_attention
 from rstar_jax.models.config import Head, ModelConfig
-from rstar_jax.models.sharding import ACTIVATION, RULES, gather
+from rstar_jax.models.sharding import ACTIVATION, RULES, TOKENS, gather
 
 Params = dict[str, Any]
 Cache = list[tuple[jax.Array, jax.Array]]  # per layer: keys and values, each [B, K, S, h]
@@ -82,10 +82,10 @@ class Attention(nnx.Module):
 
     def qkv(self, x: Float[Array, "B L D"], positions: Int[Array, "B L"]) -> tuple[Array, Array, Array]:
         """Rotated queries [B, L, K, G, h] and keys, and values [B, L, K, h]."""
-        c = self.config
-        q = jnp.einsum("BLD,DKGh->BLKGh", x, _use(self.q, x))
-        k = jnp.einsum("BLD,DKh->BLKh", x, _use(self.k, x))
-        v = jnp.einsum("BLD,DKh->BLKh", x, _use(self.v, x))
+        c, flat = self.config, _flat(x)
+        q = _unflat(jnp.einsum("TD,DKGh->TKGh", flat, _use(self.q, x)), x)
+        k = _unflat(jnp.einsum("TD,DKh->TKh", flat, _use(self.k, x)), x)
+        v = _unflat(jnp.einsum("TD,DKh->TKh", flat, _use(self.v, x)), x)
         if c.qkv_bias:
             q, k, v = q + _use(self.q_bias, x), k + _use(self.k_bias, x), v + _use(self.v_bias, x)
         if c.qk_norm:
@@ -94,7 +94,8 @@ class Attention(nnx.Module):
         return rotate(q, positions, c.rope_theta), rotate(k, positions, c.rope_theta), v
 
     def project(self, heads: Float[Array, "B L K G h"]) -> Float[Array, "B L D"]:
-        return jnp.einsum("BLKGh,KGhD->BLD", heads, _use(self.o, heads), out_sharding=ACTIVATION)
+        o = _use(self.o, heads)
+        return _unflat(jnp.einsum("TKGh,KGhD->TD", _flat(heads), o, out_sharding=TOKENS), heads)
 
 
 class Mlp(nnx.Module):
@@ -107,8 +108,9 @@ class Mlp(nnx.Module):
         self.down = _param(rngs.params(), (F, D), ("ffw", "embed"), (F * 2 * config.n_layers) ** -0.5, dtype)
 
     def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
-        hidden = jax.nn.silu(x @ _use(self.gate, x)) * (x @ _use(self.up, x))
-        return jnp.einsum("BLF,FD->BLD", hidden, _use(self.down, x), out_sharding=ACTIVATION)
+        flat = _flat(x)
+        hidden = jax.nn.silu(flat @ _use(self.gate, x)) * (flat @ _use(self.up, x))
+        return _unflat(jnp.einsum("TF,FD->TD", hidden, _use(self.down, x), out_sharding=TOKENS), x)
 
 
 class Block(nnx.Module):
@@ -155,6 +157,17 @@ def _write(cache: Float[Array, "B K S h"], positions: Int[Array, "B L"], new: Fl
     return jax.vmap(lambda row, at, values: row.at[:, at].set(values.astype(row.dtype), mode="drop"))(
         cache, positions, new.swapaxes(1, 2)
     )
+
+
+def _flat(x: Float[Array, "B L *D"]) -> Float[Array, "T ..."]:
+    """All tokens of a batch in one axis: gradients of weights are then plain matrix products (3x faster on CPU)."""
+    return x.reshape(-1, *x.shape[2:])
+
+
+def _unflat(x: Float[Array, "T ..."], like: Array) -> Float[Array, "B L *D"]:
+    """Back to rows; which axis of the two is sharded must be said, a single row could be either."""
+    spec = P(RULES.batch, None, *jax.typeof(x).sharding.spec[1:])
+    return jax.lax.reshape(x, (*like.shape[:2], *x.shape[1:]), out_sharding=spec)
 
 
 def _use(param: nnx.Param, like: jax.Array) -> jax.Array:

@@ -40,6 +40,7 @@ class ShardingRules:
 
 RULES = ShardingRules()
 ACTIVATION = P(RULES.batch, None, None)  # [B, L, D]
+TOKENS = P(RULES.batch, None)  # [T, D], T the tokens of all rows
 
 
 def make_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1, devices: Sequence[Any] | None = None) -> Mesh:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import jax
 import optax
 
+from rstar_jax.training.muon import scale_by_muon_and_adam
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -21,6 +23,7 @@ class TrainConfig:
       row_length: tokens of a packed row; longer examples are dropped.
       microbatches: a step's rows are run in this many parts; the gradient is the same, weighted by tokens or
         pairs.
+      optimizer: "adamw" (paper), or "muon" for the layers' matrices (see `muon`).
       learning_rate: peak.
       schedule: decay after the warm-up, to zero at the last step.
       warmup: share of the steps with a rising learning rate.
@@ -38,6 +41,7 @@ class TrainConfig:
     batch_size: int = 128
     row_length: int = 4096
     microbatches: int = 1
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 7e-6
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = 0.0
@@ -86,17 +90,19 @@ def learning_rate(config: TrainConfig, n_steps: int, step: int) -> float:
 
 
 def make_optimizer(config: TrainConfig, axes: Any) -> optax.GradientTransformation:
-    """AdamW behind a clip by the global norm, for a learning rate of one: the step scales its updates.
+    """AdamW (or Muon) behind a clip by the global norm, for a learning rate of one: the step scales its updates.
 
     The rate stays an argument of the compiled step, which then is the same for runs of any length.
 
     Args:
       axes: the parameters' logical axes (`decoder.logical_axes`), which tell matrices from norms and biases.
     """
+    adam = {"b1": config.b1, "b2": config.b2, "eps": config.eps}
+    scale = optax.scale_by_adam(**adam) if config.optimizer == "adamw" else scale_by_muon_and_adam(axes, **adam)
     decayed = jax.tree.map(_is_matrix, axes, is_leaf=lambda x: isinstance(x, tuple))
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm),
-        optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps),
+        scale,
         optax.add_decayed_weights(config.weight_decay, mask=decayed),
     )
 
