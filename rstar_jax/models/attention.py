@@ -15,8 +15,8 @@ def attention(
 ) -> Float[Array, "B L K G h"]:
     """Grouped-query attention with float32 softmax. A row that sees nothing attends evenly; nobody reads it.
 
-    Heads are brought side by side first and the sum of weights is divided out last: on a CPU the gradient is a third
-    faster than that of the textbook form.
+    Heads are brought side by side first and the sum of weights is divided out last: a CPU has less to do in the
+    gradient than in that of the textbook form.
     """
     q, k, v = jnp.moveaxis(q, 1, 3), k.swapaxes(1, 2), v.swapaxes(1, 2)
     scores = jnp.einsum("BKGLh,BKSh->BKGLS", q, k, preferred_element_type=jnp.float32)

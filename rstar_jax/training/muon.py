@@ -5,6 +5,7 @@ Not in the paper, which trains with AdamW. Embeddings, norms and biases keep Ada
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -52,15 +53,8 @@ def _whole(leaf: jax.Array) -> jax.Array:
 
 def _scaled(dimensions: MuonDimensionNumbers, update: jax.Array) -> jax.Array:
     """An orthogonal matrix of r x c has entries of root mean square max(r, c)^-1/2."""
-    rows, columns = (_product(update, which) for which in dimensions)
+    rows, columns = (math.prod(update.shape[axis] for axis in axes) for axes in dimensions)
     return update * _UPDATE_RMS * max(rows, columns) ** 0.5
-
-
-def _product(update: jax.Array, which: Any) -> int:
-    size = 1
-    for axis in which:
-        size *= update.shape[axis]
-    return size
 
 
 def _label(names: tuple[str | None, ...]) -> str:
