@@ -27,6 +27,9 @@ from rstar_jax.search.tree import NO_PARENT, Tree
 from rstar_jax.trajectory.steps import Reading
 
 
+_Expansion = tuple[int, int]  # expanded node and rollout, in which a node is expanded once at most
+
+
 @dataclasses.dataclass(frozen=True)
 class Graders:
     """Both judgements of an answer, which are always reported side by side."""
@@ -120,18 +123,18 @@ def tree_drafts(tree: Tree) -> list[Draft]:
     tokens are those of the steps that the PPM judged.
     """
     generated, scored = _expansion_costs(tree)
-    order = sorted(generated, key=lambda parent: tree.children[parent][0])  # expansions as they happened
+    order = list(generated)
     drafts, paid = [], 0
     for found in trajectories(tree):
-        upto = order.index(tree.parent[found.nodes[-1]]) + 1
+        upto = order.index(_expansion(tree, found.nodes[-1])) + 1
         new = order[paid:upto]
         paid = max(paid, upto)
         drafts.append(
             Draft(
                 answer=_clean(found.answer) or None,
                 score=found.ppm,
-                generated_tokens=sum(generated[parent] for parent in new),
-                scored_tokens=sum(scored[parent] for parent in new),
+                generated_tokens=sum(generated[one] for one in new),
+                scored_tokens=sum(scored[one] for one in new),
                 steps=len(found.steps),
                 outcome="answer",
             )
@@ -211,20 +214,25 @@ def _draft(sampled: Sample, score: float = math.nan, scored: bool = False) -> Dr
     )
 
 
-def _expansion_costs(tree: Tree) -> tuple[dict[int, int], dict[int, int]]:
-    """Generated and scored tokens of every expansion that has children, by the expanded node."""
-    refused: collections.Counter[int] = collections.Counter()
+def _expansion_costs(tree: Tree) -> tuple[dict[_Expansion, int], dict[_Expansion, int]]:
+    """Generated and scored tokens of every expansion that brought children, in the order of the expansions."""
+    refused: collections.Counter[_Expansion] = collections.Counter()
     for one in tree.refused:
-        refused[one.node] += one.n_tokens
-    generated: dict[int, int] = {}
-    scored: dict[int, int] = {}
+        refused[one.node, one.created_at] += one.n_tokens
+    generated: dict[_Expansion, int] = {}
+    scored: dict[_Expansion, int] = {}
     for node, parent in enumerate(tree.parent):
         if parent == NO_PARENT:
             continue
-        generated[parent] = generated.get(parent, refused[parent]) + tree.n_tokens[node]
+        place = _expansion(tree, node)
+        generated[place] = generated.get(place, refused[place]) + tree.n_tokens[node]
         judged = 0 if math.isnan(tree.ppm[node]) else tree.n_tokens[node]
-        scored[parent] = scored.get(parent, 0) + judged
+        scored[place] = scored.get(place, 0) + judged
     return generated, scored
+
+
+def _expansion(tree: Tree, child: int) -> _Expansion:
+    return tree.parent[child], tree.created_at[child]
 
 
 def _clean(answer: str) -> str:

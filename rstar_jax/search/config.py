@@ -20,6 +20,10 @@ class SearchConfig:
         candidates: proposals drawn at an expansion (A.1).
         answer_candidates: proposals drawn right after an output, where nearly every proposal is an answer and
             most of them are equal (item 8); None: as many as elsewhere.
+        expansions: times that candidates are drawn at a node, not right after an output: when nothing is open below
+            it and some candidate came only once or failed, it is drawn from again, and what is new becomes
+            further children. (The share of candidates that came once estimates the probability of what never
+            came: Good 1953.) 1: once, as published.
         max_depth: deepest allowed node; the root has depth 0 (A.1: 16).
         depth_rule: "strict": a step at `max_depth` that is no answer ends its path. "released" (item 6): only
             steps below `max_depth` end theirs, and a rollout handles `max_depth` nodes, the root not counted
@@ -71,6 +75,7 @@ class SearchConfig:
     rollouts: int = 16
     candidates: int = 8
     answer_candidates: int | None = None
+    expansions: int = 1
     max_depth: int = 16
     depth_rule: Literal["strict", "released"] = "strict"
 
@@ -98,7 +103,7 @@ class SearchConfig:
     stop_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("rollouts", "candidates", "max_depth", "errors_threshold"):
+        for name in ("rollouts", "candidates", "expansions", "max_depth", "errors_threshold"):
             if getattr(self, name) < 1:
                 raise ValueError(f"SearchConfig.{name} must be at least 1, not {getattr(self, name)}")
         for name in ("answer_candidates", "stop_solved", "stop_tokens"):

@@ -2,7 +2,7 @@
 
     for each rollout:                     `_rollout`
         walk down by UCT                  `tree.select`    Eq. 1
-        at a node without children:       `_grow`
+        at a node without open children:  `_grow`, if it may be drawn from (again)
             draw candidate steps          the policy
             run their code                the executor; failing ones are refused or become leaves
             append them                   `tree.expand`
@@ -26,7 +26,7 @@ from rstar_jax.problems.problem import Problem
 from rstar_jax.search.answers import Extract, extractor
 from rstar_jax.search.candidates import Candidate, keep
 from rstar_jax.search.config import SearchConfig
-from rstar_jax.search.protocols import Execution, Executor, Grader, Path, Proposer, Scorer, sample_key
+from rstar_jax.search.protocols import Execution, Executor, Grader, Path, Proposal, Proposer, Scorer, sample_key
 from rstar_jax.search.running import run_steps
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import (
@@ -35,11 +35,14 @@ from rstar_jax.search.tree import (
     RUN_KINDS,
     NewNode,
     NodeKind,
+    Refusal,
     Refused,
     Tree,
     backup,
     close,
+    exhausted,
     expand,
+    may_draw,
     new_tree,
     path,
     select,
@@ -127,11 +130,12 @@ async def _rollout(tree: Tree, tools: _Tools) -> None:
     for _ in range(_walk_length(tree)):
         if tree.closed[node]:
             return
-        if not tree.children[node]:
-            await _grow(tree, node, tools)
         chosen = select(tree, node)
+        if chosen is None and may_draw(tree, node):
+            await _grow(tree, node, tools)
+            chosen = select(tree, node)
         if chosen is None:
-            if not tree.closed[node]:
+            if exhausted(tree, node) and not tree.closed[node]:
                 close(tree, node)
             return
         node = chosen
@@ -147,24 +151,54 @@ def _walk_length(tree: Tree) -> int:
 
 
 async def _grow(tree: Tree, node: int, tools: _Tools) -> None:
-    """Expansion and evaluation of a node that has no children yet."""
+    """Expansion and evaluation of a node that has no open children."""
     config, here = tree.config, path(tree, node)
-    key = sample_key(tree.seed, tree.problem.id, tree.index, node)
-    proposals = await tools.proposer.propose(here, _width(tree, node), key)
+    proposals = await tools.proposer.propose(here, _width(tree, node), _key(tree, node))
     tree.proposals += len(proposals)
     tree.tokens += sum(proposal.n_tokens for proposal in proposals)
 
     candidates, refused = keep(proposals, config)
-    tree.refused += [Refused(node, one.text, reason, one.n_tokens) for one, reason in refused]
-    new = await _run(tree, node, candidates, tools)
+    for one, reason in refused:
+        _refuse(tree, node, one, reason)
+    new = await _run(tree, node, _merge_known(tree, node, candidates), tools)
     children = expand(tree, node, new)
-    if not children:  # nothing that works comes after this node
+    if children:
+        await _value(tree, here, children, tools)
+    elif not tree.children[node] and not may_draw(tree, node):  # nothing that works comes after this node
         backup(tree, node, config.negative_reward, to_root=config.failure_backup == "root")
         close(tree, node)
         return
-    await _value(tree, here, children, tools)
-    if all(tree.closed[child] for child in children) and config.exhausted == "at_once":
+    if exhausted(tree, node) and config.exhausted == "at_once":
         close(tree, node)
+
+
+def _key(tree: Tree, node: int) -> int:
+    again = ("again", tree.drawn[node]) if tree.drawn[node] else ()
+    return sample_key(tree.seed, tree.problem.id, tree.index, node, *again)
+
+
+def _refuse(tree: Tree, node: int, proposal: Proposal, reason: Refusal, output: str = "") -> None:
+    tree.refused.append(Refused(node, proposal.text, reason, proposal.n_tokens, output, tree.rollouts))
+
+
+def _merge_known(tree: Tree, node: int, candidates: list[Candidate]) -> list[Candidate]:
+    """Candidates that no earlier draw at this node brought; the others raise the count of the child they equal."""
+    failed = {one.text for one in tree.refused if one.node == node and one.reason == "error"}
+    new = []
+    for one in candidates:
+        equal = [child for child in tree.children[node] if _came_from(tree.text[child], one)]
+        for child in equal:
+            tree.count[child] += one.count
+        if equal or one.text in failed:
+            _refuse(tree, node, one.proposal, "duplicate")
+        else:
+            new.append(one)
+    return new
+
+
+def _came_from(text: str, candidate: Candidate) -> bool:
+    """Whether a child's text, which may show an output after the closing tag, was this candidate."""
+    return text == candidate.text or (candidate.proposal.finish == "stop" and text.startswith(candidate.text))
 
 
 def _width(tree: Tree, node: int) -> int:
@@ -187,7 +221,7 @@ async def _run(tree: Tree, node: int, candidates: list[Candidate], tools: _Tools
         execution = next(results) if kind in RUN_KINDS else None
         item = _as_node(tree, node, one, kind, answer, execution)
         if item.kind == "error" and config.errors == "discard":
-            tree.refused.append(Refused(node, one.text, "error", item.n_tokens, item.output))
+            _refuse(tree, node, one.proposal, "error", item.output)
         else:
             new.append(item)
     return new

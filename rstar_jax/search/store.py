@@ -34,6 +34,7 @@ NODE_TYPE = pa.struct(
         ("text", pa.string()),
         ("kind", pa.string()),
         ("closed", pa.bool_()),
+        ("drawn", pa.int32()),
         ("visits", pa.int32()),
         ("value_sum", pa.float64()),
         ("first_value", pa.float64()),
@@ -56,6 +57,7 @@ REFUSED_TYPE = pa.struct(
         ("reason", pa.string()),
         ("n_tokens", pa.int32()),
         ("output", pa.string()),
+        ("created_at", pa.int32()),
     ]
 )
 SCHEMA = pa.schema(

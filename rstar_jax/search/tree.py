@@ -60,8 +60,9 @@ class NewNode:
 class Refused:
     """A proposal that became no node of its own, and why.
 
-    duplicate: equal to a kept one, whose count it raised; beside_answer: dropped because another candidate
-    was a finished answer (released rule); empty, cut: see `SearchConfig.incomplete`; error: its code failed.
+    duplicate: equal to a kept one, whose count it raised, or to one that failed in an earlier draw; beside_answer:
+    dropped because another candidate was a finished answer (released rule); empty, cut: see
+    `SearchConfig.incomplete`; error: its code failed.
     """
 
     node: int  # the node that was being expanded
@@ -69,6 +70,7 @@ class Refused:
     reason: Refusal
     n_tokens: int = 0
     output: str = ""
+    created_at: int = 0  # rollout
 
 
 @dataclasses.dataclass
@@ -86,6 +88,7 @@ class Tree:
     text: list[str] = dataclasses.field(default_factory=list)  # with closing tag and output block
     kind: list[NodeKind] = dataclasses.field(default_factory=list)
     closed: list[bool] = dataclasses.field(default_factory=list)  # a leaf for good, or exhausted
+    drawn: list[int] = dataclasses.field(default_factory=list)  # times that candidates were drawn here
     visits: list[int] = dataclasses.field(default_factory=list)  # N
     value_sum: list[float] = dataclasses.field(default_factory=list)  # q
     first_value: list[float] = dataclasses.field(default_factory=list)  # first one backed up; NaN if none
@@ -119,7 +122,8 @@ def new_tree(problem: Problem, config: SearchConfig, seed: int = 0, index: int =
 
 
 def expand(tree: Tree, node: int, new: list[NewNode]) -> list[int]:
-    """Append children to `node`; leaves are closed from the start."""
+    """Append what one draw of candidates at `node` brought; leaves are closed from the start."""
+    tree.drawn[node] += 1
     return [_append(tree, node, item) for item in new]
 
 
@@ -175,9 +179,23 @@ def backup(tree: Tree, node: int, value: float, *, to_root: bool = True) -> None
         tree.value_sum[place] += value
 
 
+def may_draw(tree: Tree, node: int) -> bool:
+    """Whether candidates may be drawn at a node, for the first time or again (`SearchConfig.expansions`)."""
+    if not tree.drawn[node]:
+        return True
+    if tree.drawn[node] >= tree.config.expansions or _answers_only(tree, node):
+        return False
+    failed = any(one.node == node and one.reason == "error" for one in tree.refused)
+    return failed or any(tree.count[child] == 1 for child in tree.children[node])
+
+
+def _answers_only(tree: Tree, node: int) -> bool:
+    return tree.kind[node] == "code" and tree.config.answer_candidates is not None
+
+
 def exhausted(tree: Tree, node: int) -> bool:
-    """Whether the node was expanded and no child of it is open."""
-    return bool(tree.children[node]) and all(tree.closed[child] for child in tree.children[node])
+    """Whether no child of the node is open and none can come."""
+    return not may_draw(tree, node) and all(tree.closed[child] for child in tree.children[node])
 
 
 def close(tree: Tree, node: int) -> None:
@@ -217,6 +235,7 @@ def _append(tree: Tree, parent: int, new: NewNode) -> int:
     tree.children.append([])
     tree.depth.append(0 if parent == NO_PARENT else tree.depth[parent] + 1)
     tree.closed.append(new.kind not in INNER_KINDS)
+    tree.drawn.append(0)
     tree.visits.append(0)
     tree.value_sum.append(0.0)
     tree.first_value.append(math.nan)

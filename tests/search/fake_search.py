@@ -30,6 +30,8 @@ SETTINGS = {
     "default-bootstrap": presets.default("bootstrap"),
     "default-sample": presets.default("sample"),
     "default-eval": presets.default("eval"),
+    "drawn-again": SearchConfig(candidates=3, answer_candidates=2, expansions=3, failure_backup="root"),
+    "drawn-again-ppm": SearchConfig(candidates=2, expansions=4, prior="visit", errors="leaf", exhausted="lazy"),
     "random-ties": SearchConfig(unvisited="parent", ties="random", prior="propagated", incomplete="drop"),
 }
 
