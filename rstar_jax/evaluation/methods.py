@@ -26,7 +26,6 @@ from rstar_jax.search.trajectories import trajectories
 from rstar_jax.search.tree import NO_PARENT, Tree
 from rstar_jax.trajectory.steps import Reading
 
-
 _Expansion = tuple[int, int]  # expanded node and rollout, in which a node is expanded once at most
 
 

@@ -64,7 +64,7 @@ def test_a_node_whose_candidates_all_came_twice_is_not_drawn_again(fakes: Module
 
 
 def test_a_failed_candidate_asks_for_another_draw_and_is_not_run_again(fakes: ModuleType):
-    tree, proposer = grow(fakes, [[FAILING], [FAILING, FAILING, OTHER]])
+    tree, _ = grow(fakes, [[FAILING], [FAILING, FAILING, OTHER]])
     assert [tree.text[child] for child in tree.children[ROOT]] == [OTHER]
     assert [one.reason for one in tree.refused if one.node == ROOT][:3] == ["error", "duplicate", "duplicate"]
     assert tree.executions == 3  # the failing one once, OTHER and its print
