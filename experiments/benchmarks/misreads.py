@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +28,7 @@ from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.bootstrap.methods import FAMILY_METHOD, METHODS, read
 from rstar_jax.evolution.run_dir import RunDir
-from rstar_jax.files import atomic_write, read_json
+from rstar_jax.files import read_json, write_json
 from rstar_jax.models import decoder
 from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
@@ -151,8 +150,7 @@ def main(options: Options) -> None:
             figures[f"{name}, pairs"] = len(rows)
     _print(figures, rounds)
     if options.json is not None:
-        with atomic_write(options.json) as file:
-            file.write(json.dumps(figures, indent=1) + "\n")
+        write_json(options.json, figures)
 
 
 def _print(figures: Mapping[str, float], rounds: list[int]) -> None:

@@ -38,6 +38,7 @@ from rstar_jax.search.tree import (
     Refusal,
     Refused,
     Tree,
+    answers_only,
     backup,
     close,
     exhausted,
@@ -202,10 +203,8 @@ def _came_from(text: str, candidate: Candidate) -> bool:
 
 
 def _width(tree: Tree, node: int) -> int:
-    config = tree.config
-    if tree.kind[node] == "code" and config.answer_candidates is not None:
-        return config.answer_candidates
-    return config.candidates
+    few = tree.config.answer_candidates if answers_only(tree, node) else None
+    return few or tree.config.candidates
 
 
 async def _run(tree: Tree, node: int, candidates: list[Candidate], tools: _Tools) -> list[NewNode]:

@@ -183,13 +183,14 @@ def may_draw(tree: Tree, node: int) -> bool:
     """Whether candidates may be drawn at a node, for the first time or again (`SearchConfig.expansions`)."""
     if not tree.drawn[node]:
         return True
-    if tree.drawn[node] >= tree.config.expansions or _answers_only(tree, node):
+    if tree.drawn[node] >= tree.config.expansions or answers_only(tree, node):
         return False
     failed = any(one.node == node and one.reason == "error" for one in tree.refused)
     return failed or any(tree.count[child] == 1 for child in tree.children[node])
 
 
-def _answers_only(tree: Tree, node: int) -> bool:
+def answers_only(tree: Tree, node: int) -> bool:
+    """Whether nearly every proposal at a node is an answer (`SearchConfig.answer_candidates`)."""
     return tree.kind[node] == "code" and tree.config.answer_candidates is not None
 
 
