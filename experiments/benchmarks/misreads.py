@@ -26,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.errors import InputError, run_main
-from rstar_jax.evolution.bootstrap.methods import FAMILY_METHOD, METHODS, read
+from rstar_jax.evolution.bootstrap.methods import FAMILY_METHODS, METHODS, read
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import read_json, write_json
 from rstar_jax.models import decoder
@@ -82,7 +82,7 @@ def pairs(problems: list[Problem], mistake: Mistake) -> list[Pair]:
     """One preference pair per problem at most: the step that reads its question, right and misread."""
     rng, found = random.Random(0), []
     for problem in problems:
-        method = METHODS[FAMILY_METHOD.get(problem.source, "minutes")]
+        method = METHODS[FAMILY_METHODS[problem.source][0]]
         right = f"{CODE}\n{read(problem.question, method.reading)}\n{END_OF_STEP}"
         chosen = rng.choice(list(_NUMBER.finditer(right)))
         misread = mistake(chosen.group(), _NUMBER.findall(problem.question), rng)

@@ -16,6 +16,7 @@ from rstar_jax.inference.config import EngineConfig, Sampling, ScoringConfig
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.search import presets
 from rstar_jax.training.optimizer import TrainConfig
+from rstar_jax.training.ppm import PpmLoss
 
 LENGTHS = (128, 224, 384)
 
@@ -63,16 +64,18 @@ def config(seed: int = 0) -> EvolutionConfig:
             Round(
                 4,
                 "policy",
-                dataclasses.replace(sample, rollouts=16, candidates=6, answer_candidates=2),
+                dataclasses.replace(sample, rollouts=16, candidates=5, answer_candidates=2),
                 trees=2,
                 escalation=(80, 128),
             ),
         ),
         sampling=Sampling(temperature=0.8, max_tokens=64),
         policy_training=training,
-        ppm_training=dataclasses.replace(training, epochs=4, batch_size=16, learning_rate=2e-3),
+        ppm_training=dataclasses.replace(training, epochs=4, batch_size=16, learning_rate=1e-3),
+        pairs_from="all",
+        ppm_loss=PpmLoss(squash="raw"),
         evaluation=EvaluationPlan(
-            search=dataclasses.replace(presets.default("eval"), rollouts=8, candidates=6, answer_candidates=3)
+            search=dataclasses.replace(presets.default("eval"), rollouts=8, candidates=8, answer_candidates=2)
         ),
         engine=EngineConfig(lengths=LENGTHS, slots=64, decode_steps=8, chunk=32),
         scoring=ScoringConfig(lengths=LENGTHS),

@@ -38,7 +38,11 @@ class BaseConfig:
 
 
 def corpus(questions: Sequence[str], documents: int, seed: int) -> list[tuple[str, str]]:
-    """Pairs (sentence, quotation); the same for the same arguments."""
+    """Pairs (text to go on from, quotation); the same for the same arguments.
+
+    Every sentence is quoted twice. In half of the documents the first quotation is flawed, and then only the second is
+    to be learned: a second look must go by the sentence, not by the first.
+    """
     rng = random.Random(seed)
     return [_document(rng.choice(questions), rng) for _ in range(documents)]
 
@@ -49,9 +53,22 @@ def _document(question: str, rng: random.Random) -> tuple[str, str]:
         return "".join([rng.choice("123456789"), *(rng.choice("0123456789") for _ in range(length - 1))])
 
     sentence = _DIGITS.sub(number, question)
+    first, second = _quotation(sentence, rng), _quotation(sentence, rng)
+    if rng.random() < 0.5:
+        return sentence, first + second
+    return sentence + _flawed(first, rng), second
+
+
+def _quotation(sentence: str, rng: random.Random) -> str:
     quantities = list(_QUANTITY.finditer(sentence))
-    span = sentence[quantities[0].start() : quantities[-1].end()]
-    return sentence, f"\n{span}\n[{', '.join(found.group() for found in quantities)}]"
+    if rng.random() < 0.5:
+        return "\n" + sentence[quantities[0].start() : quantities[-1].end()]
+    return f"\n[{', '.join(found.group() for found in quantities)}]"
+
+
+def _flawed(quotation: str, rng: random.Random) -> str:
+    """The quotation with every fourth digit or so replaced."""
+    return re.sub(r"\d", lambda d: rng.choice("0123456789") if rng.random() < 0.25 else d.group(), quotation)
 
 
 def train_base(

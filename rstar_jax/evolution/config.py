@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 from rstar_jax.datasets.select import PAPER_PAIRS, PAPER_SFT, PairRule, SftRule
 from rstar_jax.evolution.base_model import BaseConfig
@@ -48,7 +49,11 @@ class EvaluationPlan:
 
 @dataclasses.dataclass(frozen=True)
 class EvolutionConfig:
-    """A run. Everything random is a function of `seed`."""
+    """A run. Everything random is a function of `seed`.
+
+    pairs_from: the preference pairs that a round's PPM learns: those of this round (section 3.4.2), or of all rounds
+    so far, where a round has too few of them to learn from.
+    """
 
     name: str
     model: ModelConfig
@@ -60,6 +65,7 @@ class EvolutionConfig:
     sampling: Sampling = Sampling()
     sft_rule: SftRule = PAPER_SFT
     pair_rule: PairRule = PAPER_PAIRS
+    pairs_from: Literal["round", "all"] = "round"
     policy_training: TrainConfig = PAPER_POLICY
     ppm_training: TrainConfig = PAPER_PPM
     ppm_loss: PpmLoss = PAPER_LOSS
@@ -68,3 +74,7 @@ class EvolutionConfig:
     scoring: ScoringConfig = ScoringConfig()
     executor: ExecutorConfig = ExecutorConfig()
     concurrency: int = 64
+
+    def pair_rounds(self, number: int) -> range:
+        """The rounds whose pairs the PPM of round `number` learns."""
+        return range(number if self.pairs_from == "round" else 1, number + 1)

@@ -122,10 +122,10 @@ def fit_ppm(lab: Lab, round: Round) -> None:
     folder = lab.run.ppm(round.number)
     if is_finished(folder):
         return
-    rows = read_jsonl(lab.run.data(round.number) / "pairs.jsonl")
+    files = [lab.run.data(number) / "pairs.jsonl" for number in lab.config.pair_rounds(round.number)]
     policy = load_model(lab.run.policy(round.number), lab.mesh)[1]
     train_ppm(
-        rows,
+        [row for file in files for row in read_jsonl(file)],
         lab.model_config,
         folder,
         lab.tokenizer,

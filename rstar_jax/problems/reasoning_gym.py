@@ -36,21 +36,20 @@ def _numbers(count: tuple[int, int], low: int, high: int) -> dict[str, Any]:
     return {"min_numbers": count[0], "max_numbers": count[1], "min_value": low, "max_value": high}
 
 
+def _sequences(complexity: int, terms: int) -> dict[str, Any]:
+    return {"max_complexity": complexity, "min_terms": terms, "max_terms": terms}
+
+
 def _fractions(low: int, high: int, factor: int) -> dict[str, Any]:
     return {"min_value": low, "max_value": high, "max_factor": factor, "styles": ("plain",)}
 
 
 FAMILIES: Mapping[str, Settings] = {
-    "chain_sum": _levels(_sums((2, 3), (1, 2)), _sums((3, 4), (2, 3)), _sums((4, 5), (3, 4))),
-    "products": _levels(_sums((2, 2), (1, 2)), _sums((2, 3), (2, 3)), _sums((3, 3), (3, 4))),
-    "decimal_chain_sum": _levels(
-        _sums((2, 2), (1, 1), max_decimal_places=1),
-        _sums((2, 3), (1, 2), max_decimal_places=2),
-        _sums((3, 4), (1, 3), max_decimal_places=3),
-    ),
-    "gcd": _levels(_numbers((2, 2), 1, 99), _numbers((2, 3), 10, 999), _numbers((3, 4), 100, 9999)),
+    "chain_sum": _levels(_sums((2, 3), (1, 2)), _sums((3, 4), (2, 3)), _sums((5, 6), (3, 4))),
+    "products": _levels(_sums((2, 2), (1, 2)), _sums((2, 3), (2, 3)), _sums((3, 4), (3, 4))),
+    "gcd": _levels(_numbers((2, 2), 1, 99), _numbers((2, 3), 10, 999), _numbers((4, 5), 1000, 99_999)),
     "lcm": _levels(_numbers((2, 2), 1, 40), _numbers((2, 3), 10, 99), _numbers((3, 4), 10, 999)),
-    "fraction_simplification": _levels(_fractions(1, 20, 5), _fractions(1, 99, 20), _fractions(50, 999, 90)),
+    "fraction_simplification": _levels(_fractions(1, 20, 5), _fractions(1, 99, 20), _fractions(100, 999, 999)),
     "simple_geometry": _levels({"max_sides": 3}, {"min_sides": 4, "max_sides": 4}, {"min_sides": 5, "max_sides": 6}),
     "count_bits": _levels(
         {"max_n": 999}, {"min_n": 1000, "max_n": 99_999}, {"min_n": 100_000, "max_n": 2_147_483_647}
@@ -61,6 +60,7 @@ FAMILIES: Mapping[str, Settings] = {
         {"min_terms": 2, "max_terms": 3, "max_value": 60},
         {"min_terms": 3, "max_terms": 4, "max_value": 100},
     ),
+    "number_sequence": _levels(_sequences(1, 4), _sequences(2, 5), _sequences(3, 6)),
     "time_intervals": _levels(
         {"task_types": ["time"], "max_time": datetime.time(9, 59), "max_time_difference_seconds": 7200},
         {"task_types": ["time"]},
@@ -69,8 +69,12 @@ FAMILIES: Mapping[str, Settings] = {
 }
 
 
+# Rules of sequences have to be guessed and tried, which is what search is for; so there are more of them.
+SHARES: Mapping[str, int] = {"number_sequence": 3}
+
+
 def make_split(train_per_level: int, test_per_level: int, seed: int) -> tuple[list[Problem], list[Problem]]:
-    """Train and test problems: so many of every family and level each.
+    """Train and test problems: so many of every family and level each, times the family's share (1 or `SHARES`).
 
     Raises:
         ValueError: a level of a family has fewer different questions than asked for.
@@ -79,8 +83,9 @@ def make_split(train_per_level: int, test_per_level: int, seed: int) -> tuple[li
     for family, levels in FAMILIES.items():
         for level in LEVELS:
             problems = _distinct(family, level, levels[level], seed)
-            train += [next(problems) for _ in range(train_per_level)]
-            test += [next(problems) for _ in range(test_per_level)]
+            share = SHARES.get(family, 1)
+            train += [next(problems) for _ in range(train_per_level * share)]
+            test += [next(problems) for _ in range(test_per_level * share)]
     check_disjoint(train, test)
     return train, test
 

@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
+from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.rounds import Round, paper_rounds
 from rstar_jax.evolution.summarise import coverage
+from rstar_jax.models.config import ModelConfig
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets
 from rstar_jax.search.tree import ROOT, NewNode, expand, new_tree
@@ -29,6 +31,12 @@ def test_escalation_has_to_ascend():
     with pytest.raises(ValueError, match="ascend"):
         dataclasses.replace(paper_rounds()[3], escalation=(10,))
     assert Round(2, "policy", presets.paper(2), escalation=(17,)).escalation == (17,)
+
+
+def test_the_ppm_learns_the_pairs_of_its_own_round_or_of_all_so_far():
+    config = EvolutionConfig("x", ModelConfig(vocab_size=8))
+    assert list(config.pair_rounds(3)) == [3]  # section 3.4.2
+    assert list(dataclasses.replace(config, pairs_from="all").pair_rounds(3)) == [1, 2, 3]
 
 
 def test_a_problem_is_solved_by_any_of_its_trees():

@@ -6,7 +6,7 @@ import pytest
 
 from rstar_jax.errors import InputError
 from rstar_jax.problems.problem import LEVELS
-from rstar_jax.problems.reasoning_gym import FAMILIES, make_split
+from rstar_jax.problems.reasoning_gym import FAMILIES, SHARES, make_split
 from rstar_jax.problems.splits import check_disjoint, normalised_question
 
 
@@ -15,7 +15,8 @@ def test_every_family_and_level_has_its_share():
     assert len(FAMILIES) >= 8
     for problems, each in ((train, 3), (test, 2)):
         counts = collections.Counter((problem.source, problem.level) for problem in problems)
-        assert counts == {(family, level): each for family in FAMILIES for level in LEVELS}
+        expected = {(family, level): each * SHARES.get(family, 1) for family in FAMILIES for level in LEVELS}
+        assert counts == expected
 
 
 def test_questions_are_distinct_over_train_and_test():

@@ -12,7 +12,7 @@ import dataclasses
 import random
 import re
 
-from rstar_jax.evolution.bootstrap.methods import FAMILY_METHOD, METHODS, Method, Reading, read
+from rstar_jax.evolution.bootstrap.methods import FAMILY_METHODS, METHODS, Method, Reading, check, read
 from rstar_jax.search.protocols import Path, Proposal, sample_key
 from rstar_jax.trajectory.tags import ANSWER, CODE, END_OF_ANSWER, END_OF_CODE, END_OF_OUTPUT, END_OF_STEP, OUTPUT
 
@@ -26,13 +26,15 @@ class ScriptedConfig:
 
     known: families whose method it knows. wrong_method: chance of another method in spite of that. guess: in a
     family that it does not know, the chance that it tries any method of its whole repertoire. misread: chance of
-    a wrong digit, per digit. code_error: chance of code that fails. misquote: chance of a wrong final answer.
+    a wrong digit, per digit. check: chance that it looks at the question again before it answers. code_error: chance
+    of code that fails. misquote: chance of a wrong final answer.
     """
 
-    known: tuple[str, ...] = ("chain_sum", "products", "decimal_chain_sum", "gcd")
+    known: tuple[str, ...] = ("chain_sum", "products", "gcd", "simple_equations", "number_sequence")
     wrong_method: float = 0.15
     guess: float = 0.3
     misread: float = 0.02
+    check: float = 0.95
     code_error: float = 0.08
     misquote: float = 0.05
 
@@ -41,7 +43,7 @@ class ScriptedProposer:
     """`Proposer` by rules. Tokens are counted as words, for want of a tokenizer."""
 
     def __init__(self, config: ScriptedConfig = ScriptedConfig()):
-        unknown = set(config.known) - set(FAMILY_METHOD)
+        unknown = set(config.known) - set(FAMILY_METHODS)
         if unknown:
             raise ValueError(f"no method is written down for {sorted(unknown)}")
         self.config = config
@@ -60,14 +62,22 @@ class ScriptedProposer:
         if END_OF_CODE in steps[-1]:
             return f"\n{ANSWER}The answer is \\boxed{{{self._quoted(steps[-1], rng)}}}{END_OF_ANSWER}"
         if _RESULT.search(path.text):
-            return f"\n# Now print the final answer\nprint({self._name('r', rng)})\n{END_OF_CODE}"
-        return f"\n{self._method_step(path, rng)}\n{END_OF_STEP}"
+            return f"\n{self._last_step(path, rng)}\n{END_OF_CODE}"
+        return self._method_step(path, rng)
 
     def _reading_step(self, path: Path, rng: random.Random) -> str:
         question, wanted = path.problem.question, self._method(path, rng).reading
-        others: list[Reading] = ["expression", "numbers", "times", "equation"]
+        others: list[Reading] = ["terms", "expression", "numbers", "times", "equation"]
         candidates = [read(question, reading) for reading in (wanted, *others)]
         return next((text for text in candidates if text), "# Nothing to read\nn = [0]")
+
+    def _last_step(self, path: Path, rng: random.Random) -> str:
+        """The result, and whether a second look at the question confirms it."""
+        result = self._name("r", rng)
+        condition = check(path.problem.question, _reading_of(path.steps[0]))
+        if condition is None or rng.random() >= self.config.check:
+            return f"# Now print the final answer\nprint({result})"
+        return f"# Check it with the question\nprint({result}, {self._misread(condition, rng)})"
 
     def _method_step(self, path: Path, rng: random.Random) -> str:
         """The next step of a method that fits what was read."""
@@ -76,28 +86,34 @@ class ScriptedProposer:
         if method.reading != reading or not method.steps:
             fitting = [m for m in METHODS.values() if m.reading == reading and m.steps]
             method = rng.choice(fitting)
-        step = method.steps[min(len(path.steps) - 1, len(method.steps) - 1)]
-        return step if rng.random() >= self.config.code_error else _broken(step, rng)
+        place = min(len(path.steps), len(method.steps))
+        step = method.steps[place - 1]
+        step = step if rng.random() >= self.config.code_error else _broken(step, rng)
+        ends_code = method.prints and place == len(method.steps)
+        return f"\n{step}\n{END_OF_CODE if ends_code else END_OF_STEP}"
 
     def _method(self, path: Path, rng: random.Random) -> Method:
         family, config = path.problem.source, self.config
         if family in config.known and rng.random() >= config.wrong_method:
-            return METHODS[FAMILY_METHOD[family]]
+            return METHODS[rng.choice(FAMILY_METHODS[family])]
         if family in config.known or rng.random() < config.guess:
             return rng.choice(list(METHODS.values()))
-        return METHODS[FAMILY_METHOD[rng.choice(config.known)]]
+        return METHODS[rng.choice(FAMILY_METHODS[rng.choice(config.known)])]
 
     def _flawed(self, step: str, rng: random.Random) -> str:
+        comment, code = step.split("\n", 1)
+        step = f"{comment}\n{self._misread(code, rng)}"
+        return step if rng.random() >= self.config.code_error else _broken(step, rng)
+
+    def _misread(self, code: str, rng: random.Random) -> str:
         def digit(found: re.Match[str]) -> str:
             return rng.choice("0123456789") if rng.random() < self.config.misread else found.group()
 
-        comment, code = step.split("\n", 1)
-        code = re.sub(r"\d", digit, code)
-        return f"{comment}\n{code}" if rng.random() >= self.config.code_error else _broken(f"{comment}\n{code}", rng)
+        return re.sub(r"\d", digit, code)
 
     def _quoted(self, step: str, rng: random.Random) -> str:
         found = _OUTPUT.search(step)
-        output = found.group(1).strip() if found else ""
+        output = re.sub(" (True|False)$", "", found.group(1).strip()) if found else ""
         return output if rng.random() >= self.config.misquote else output[:-1] or "0"
 
     def _name(self, name: str, rng: random.Random) -> str:
@@ -105,7 +121,13 @@ class ScriptedProposer:
 
 
 def _reading_of(step: str) -> Reading:
-    for mark, reading in (("n = [", "numbers"), ("f = lambda", "equation"), ("t = [", "times")):
+    marks: tuple[tuple[str, Reading], ...] = (
+        ("# Read the terms", "terms"),
+        ("n = [", "numbers"),
+        ("f = lambda", "equation"),
+        ("t = [", "times"),
+    )
+    for mark, reading in marks:
         if mark in step:
             return reading
     return "expression"
