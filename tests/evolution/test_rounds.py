@@ -34,7 +34,7 @@ def test_escalation_has_to_ascend():
 
 
 def test_the_ppm_learns_the_pairs_of_its_own_round_or_of_all_so_far():
-    config = EvolutionConfig("x", ModelConfig(vocab_size=8))
+    config = EvolutionConfig("x", ModelConfig(8, 8, 1, 1, 1, 8, 8))
     assert list(config.pair_rounds(3)) == [3]  # section 3.4.2
     assert list(dataclasses.replace(config, pairs_from="all").pair_rounds(3)) == [1, 2, 3]
 
