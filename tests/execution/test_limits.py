@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.search.protocols import Execution
+from tests.execution.family import all_processes, nodes_of, supervisor_of
 
 Expand = Callable[[tuple[str, ...], Sequence[str]], list[Execution]]
 
@@ -142,14 +142,7 @@ def test_without_a_filter_strays_are_still_ended(runner: asyncio.Runner) -> None
 
 
 def _names() -> set[str]:
-    names = set()
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                names.add(Path("/proc", entry, "comm").read_text().strip())
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return names
+    return {name for _, _, name in all_processes().values()}
 
 
 @pytest.mark.skipif(not as_root, reason="cells change their user only when started as root")
@@ -181,25 +174,15 @@ def test_no_process_outlives_the_parent(number: signal.Signals) -> None:
     assert parent.stdout is not None
     cells = set(map(int, parent.stdout.readline().split()))
     time.sleep(0.5)
-    family = cells | {pid for pid, its_parent in _alive().items() if its_parent in cells}
-    assert len(family) == 9  # two cells, their first processes, a node kept each, a stem, two at work
+    family = {pid for cell in cells for pid in (cell, supervisor_of(cell), *nodes_of(cell))}
+    assert len(family - cells | {supervisor_of(cell) for cell in cells}) == 9  # two cells, their first processes, a node kept each, a stem, two at work
     os.kill(parent.pid, number)
     parent.wait()
     deadline = time.monotonic() + 5
-    while family & _alive().keys() and time.monotonic() < deadline:
+    while family & _alive() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not family & _alive().keys()
+    assert not family & _alive()
 
 
-def _alive() -> dict[int, int]:
-    """Parent of each process that runs."""
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                state, parent = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[:2]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if state != "Z":
-                parents[int(entry)] = int(parent)
-    return parents
+def _alive() -> set[int]:
+    return {pid for pid, (_, state, _) in all_processes().items() if state != "Z"}

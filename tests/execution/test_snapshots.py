@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.execution.cell import memory
 from rstar_jax.execution.cell.snapshots import Key, Snapshots
 from rstar_jax.search.protocols import Execution
+from tests.execution.family import all_processes, nodes_of
 
 
 def key(*steps: str) -> Key:
@@ -126,8 +126,8 @@ def test_an_evicted_state_is_replayed_from_the_nearest_that_lives(runner: asynci
 def test_memory_bounds_what_is_kept(runner: asyncio.Runner) -> None:
     async def scenario() -> ExecutorPool:
         async with ExecutorPool(ExecutorConfig(cells=1, snapshot_mb=80)) as pool:
-            for number in range(30):  # 5 MB each
-                await pool.expand((), [f"x = list(range({number}, 150_000))\n"])
+            for number in range(30):  # 3 MB each, and what they share
+                await pool.expand((), [f"x = list(range({number}, 60_000))\n"])
             assert pool.metrics.snapshot_bytes <= 80 << 20
             assert 5 <= pool.metrics.snapshots <= 20
             big = "x = bytearray(50_000_000)\nfor k in range(0, len(x), 4096): x[k] = 1\n"
@@ -170,15 +170,7 @@ def test_what_waits_stands_still(runner: asyncio.Runner) -> None:
             )
             assert (await pool.expand((), [program]))[0].outcome == "ok"
             assert await pool.expand((program,), ["print(1)"]) == [Execution("ok", "1")]  # replayed
-            states = [_state(pid) for pid in _children(pool.cell_pids[0])]
-            assert "R" not in states
+            nodes = set(nodes_of(pool.cell_pids[0]))
+            assert {"R"}.isdisjoint(all_processes()[pid][1] for pid in nodes)
 
     runner.run(scenario())
-
-
-def _children(pid: int) -> list[int]:
-    return [int(name) for name in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
