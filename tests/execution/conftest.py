@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -11,6 +12,21 @@ from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.search.protocols import Execution
 
 Expand = Callable[[tuple[str, ...], Sequence[str]], list[Execution]]
+
+
+def sandbox_options(bubblewrap: bool = True, states: int | None = None) -> dict[str, bool | int]:
+    """Fields of `ExecutorConfig` that choose the layers and the cache, the latter None for its usual size.
+
+    What the executor does not know yet is left out.
+    """
+    options = {"require_sandbox": True, "bubblewrap": bubblewrap} | ({} if states is None else {"states": states})
+    known = {field.name for field in dataclasses.fields(ExecutorConfig)}
+    return {name: value for name, value in options.items() if name in known}
+
+
+@pytest.fixture(scope="session")
+def options_of() -> Callable[..., dict[str, bool | int]]:
+    return sandbox_options
 
 
 @pytest.fixture(scope="module")
