@@ -1,9 +1,11 @@
 """A process of its own that lets attacks loose on an executor and says what went wrong.
 
-    python -m tests.execution.attacks.siege '{"kinds": ["reads"], "endless": false, "options": {}}'
+    python -m tests.execution.attacks.siege \\
+        '{"kinds": ["reads"], "share": [0, 1], "thorough": false, "options": {}}'
 
-Prints JSON: complaints by "kind: name", under "afterwards" those that no single attack can be blamed for. It runs
-alone so that its descendants are the executor's, and so that it can be started as another user.
+Share [k, n] is every n-th attack from the k-th on; a thorough siege also puts endless attacks into histories. Prints
+JSON: complaints by "kind: name", under "afterwards" those that no single attack can be blamed for. It runs alone so
+that its descendants are the executor's, and so that it can be started as another user.
 """
 
 from __future__ import annotations
@@ -101,9 +103,10 @@ class Siege:
 
 async def besiege(order: dict, surroundings: Surroundings) -> dict[str, list[str]]:
     """All the attacks of an order, in as many lanes as the pool has cells."""
-    config = ExecutorConfig(cells=2, cpu_seconds=1, wall_seconds=2.5, memory_mb=256, **order["options"])
-    chosen = [a for kind in order["kinds"] for a in ATTACKS[kind] if a.endless <= order["endless"]]
-    waiting = list(enumerate(chosen))[::-1]
+    config = ExecutorConfig(cells=3, cpu_seconds=1, wall_seconds=2.0, memory_mb=256, **order["options"])
+    first, stride = order["share"]
+    attacks = [attack for kind in order["kinds"] for attack in ATTACKS[kind]]
+    waiting = list(enumerate(attacks))[first::stride][::-1]
     async with ExecutorPool(config) as pool:
         siege = Siege(pool, surroundings)
         await siege.prepare()
@@ -111,7 +114,7 @@ async def besiege(order: dict, surroundings: Surroundings) -> dict[str, list[str
         async def lane() -> None:
             while waiting:
                 number, attack = waiting.pop()
-                await siege.run(attack, number, not attack.endless or order["endless_histories"])
+                await siege.run(attack, number, not attack.endless or order["thorough"])
 
         await asyncio.gather(*[lane() for _ in range(config.cells)])
         idle = processes.settle(processes.burning, 4.0)
