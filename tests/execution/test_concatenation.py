@@ -10,7 +10,7 @@ import pytest
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.search.protocols import Execution
-from tests.execution.concatenation.features import ERRORS
+from tests.execution.concatenation.features import COMPILE_ERRORS, ERRORS
 from tests.execution.concatenation.peer import Peer
 from tests.execution.concatenation.programs import Program, join, programs
 
@@ -80,6 +80,15 @@ def test_programs_are_reproducible_and_varied() -> None:
 def test_steps_equal_their_concatenation(peer: Peer, states: int, options_of: Callable[..., dict]) -> None:
     visits = walk(programs(SAMPLE), seed=states)
     found = differences(visits, results_of(visits, options_of(states=states)), expected(peer, visits))
+    assert not found, found[:3]
+
+
+@pytest.mark.parametrize("error", COMPILE_ERRORS)
+def test_what_does_not_compile_hides_all_that_ran(peer: Peer, error: str, options_of: Callable[..., dict]) -> None:
+    starts: list[Program] = [(), ("x = 1\n", "print(x)\n"), ("print(1)\n", "1 / 0\n"), ("x = 1", "while x < 2:\n")]
+    visits: list[Visit] = [(start, (error, f"    {error}", "print(2)\n")) for start in starts]
+    visits += [((*start, error), ("print(3)\n", error, "x = = 1\n")) for start in starts]
+    found = differences(visits, results_of(visits, options_of()), expected(peer, visits))
     assert not found, found[:3]
 
 

@@ -269,7 +269,6 @@ ERRORS = (
     "for k in range(3)\n    print(k)\n",
     "    indented = 1\n",
     "print('open\n",
-    "return 3\n",
     "def f(n): return f(n + 1)\nf(0)\n",
     "print(10 ** 5000)\n",
     "(lambda: missing)()\n",
@@ -278,4 +277,20 @@ ERRORS = (
     "{}['a']['b']\n",
     "None.real\n",
     "'a' + 1\n",
+)
+COMPILE_ERRORS = (  # they parse; a fresh interpreter finds them before the first line runs
+    "return 3\n",
+    "break\n",
+    "yield 1\n",
+    "await later\n",
+    "nonlocal z\n",
+    "def g(x, x): pass\n",
+    "def h():\n    from math import *\n",
+    "z = 1\nglobal z\n",
+    "from __future__ import annotations\n",
+    "from __future__ import braces\n",
+    "class K:\n    return 1\n",
+    "(x := 1 for x in range(3))\n",
+    "match 1:\n    case y: pass\n    case z: pass\n",
+    "try: pass\nexcept: pass\nexcept ValueError: pass\n",
 )
