@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,18 +14,14 @@ from rstar_jax.search.protocols import Execution
 Expand = Callable[[tuple[str, ...], Sequence[str]], list[Execution]]
 
 
-def sandbox_options(bubblewrap: bool = True, states: int | None = None) -> dict[str, bool | int]:
-    """Fields of `ExecutorConfig` that choose the layers and the cache, the latter None for its usual size.
-
-    What the executor does not know yet is left out.
-    """
-    options = {"require_sandbox": True, "bubblewrap": bubblewrap} | ({} if states is None else {"states": states})
-    known = {field.name for field in dataclasses.fields(ExecutorConfig)}
-    return {name: value for name, value in options.items() if name in known}
+def sandbox_options(left_out: Sequence[str] = (), snapshots: int | None = None) -> dict[str, Any]:
+    """Fields of `ExecutorConfig`: a sandbox without some layers but without a hole, and the size of the cache."""
+    options = {"require_sandbox": True, "left_out": tuple(left_out)}
+    return options if snapshots is None else {**options, "snapshots": snapshots}
 
 
 @pytest.fixture(scope="session")
-def options_of() -> Callable[..., dict[str, bool | int]]:
+def options_of() -> Callable[..., dict[str, Any]]:
     return sandbox_options
 
 

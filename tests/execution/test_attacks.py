@@ -1,4 +1,5 @@
-"""Hostile programs, let loose on the executor as root and as an ordinary user, with and without bubblewrap.
+"""Hostile programs, let loose on the executor as root and as an ordinary user, with and without each of the
+two layers that hide files.
 
 Each siege is a process of its own (`attacks/siege.py`); a test asks for its complaints about one kind of attack. By
 default the stages that this machine can do share the attacks; `-m slow` runs all of them on each.
@@ -14,6 +15,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ from tests.execution.attacks.surroundings import REPOSITORY, TOKEN_VARIABLE
 
 SIEGE_SECONDS = 900
 Complaints = dict[str, dict[str, list[str]]]
-Options = Callable[..., dict[str, bool | int]]
+Options = Callable[..., dict[str, Any]]
 
 
 def environment() -> dict[str, str]:
@@ -34,7 +36,7 @@ def environment() -> dict[str, str]:
 
 
 @functools.cache
-def siege(stage: Stage, options: tuple[tuple[str, bool | int], ...], thorough: bool) -> Complaints:
+def siege(stage: Stage, options: tuple[tuple[str, Any], ...], thorough: bool) -> Complaints:
     """Complaints by kind and name of attack."""
     if stage.obstacle:
         pytest.skip(stage.obstacle)
@@ -64,16 +66,16 @@ def test_the_corpus_is_large_and_its_names_differ() -> None:
 @pytest.mark.parametrize("kind", [*KINDS, "afterwards"])
 @pytest.mark.parametrize("stage", STAGES, ids=str)
 def test_attacks_are_contained(stage: Stage, kind: str, options_of: Options) -> None:
-    options = options_of(bubblewrap=stage.layer == "bubblewrap")
+    options = options_of(left_out=stage.left_out)
     found = siege(stage, tuple(options.items()), thorough=False)[kind]
     assert not any(found.values()), json.dumps(found, indent=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, "afterwards"])
-@pytest.mark.parametrize("states", [0, None], ids=["uncached", "cached"])
+@pytest.mark.parametrize("snapshots", [0, None], ids=["uncached", "cached"])
 @pytest.mark.parametrize("stage", STAGES, ids=str)
-def test_all_attacks_are_contained(stage: Stage, states: int | None, kind: str, options_of: Options) -> None:
-    options = options_of(bubblewrap=stage.layer == "bubblewrap", states=states)
+def test_all_attacks_are_contained(stage: Stage, snapshots: int | None, kind: str, options_of: Options) -> None:
+    options = options_of(left_out=stage.left_out, snapshots=snapshots)
     found = siege(stage, tuple(options.items()), thorough=True)[kind]
     assert not any(found.values()), json.dumps(found, indent=1)

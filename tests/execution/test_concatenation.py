@@ -76,10 +76,10 @@ def test_programs_are_reproducible_and_varied() -> None:
     assert {len(program) for program in first} == set(range(4, 11))
 
 
-@pytest.mark.parametrize("states", CACHES)
-def test_steps_equal_their_concatenation(peer: Peer, states: int, options_of: Callable[..., dict]) -> None:
-    visits = walk(programs(SAMPLE), seed=states)
-    found = differences(visits, results_of(visits, options_of(states=states)), expected(peer, visits))
+@pytest.mark.parametrize("snapshots", CACHES)
+def test_steps_equal_their_concatenation(peer: Peer, snapshots: int, options_of: Callable[..., dict]) -> None:
+    visits = walk(programs(SAMPLE), seed=snapshots)
+    found = differences(visits, results_of(visits, options_of(snapshots=snapshots)), expected(peer, visits))
     assert not found, found[:3]
 
 
@@ -93,11 +93,11 @@ def test_what_does_not_compile_hides_all_that_ran(peer: Peer, error: str, option
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("states", CACHES)
+@pytest.mark.parametrize("snapshots", CACHES)
 def test_a_thousand_programs_equal_their_concatenation(
-    peer: Peer, states: int, options_of: Callable[..., dict]
+    peer: Peer, snapshots: int, options_of: Callable[..., dict]
 ) -> None:
     some = programs(1000, seed=1)
-    visits = [visit for start in range(0, 1000, 20) for visit in walk(some[start : start + 20], seed=start + states)]
-    found = differences(visits, results_of(visits, options_of(states=states), cells=2), expected(peer, visits))
+    visits = [visit for start in range(0, 1000, 20) for visit in walk(some[start : start + 20], seed=start + snapshots)]
+    found = differences(visits, results_of(visits, options_of(snapshots=snapshots), cells=2), expected(peer, visits))
     assert not found, (len(found), found[:3])

@@ -20,13 +20,18 @@ LANDLOCK_CREATE_RULESET = 444
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A user and the layer that hides the file system."""
+    """A user, and the layer that is left out, if any."""
 
     user: str  # "root" or "nobody"; the latter is the user of the tests when that is not root
-    layer: str  # "bubblewrap" or "landlock"
+    without: str = ""  # "namespaces" or "landlock"
 
     def __str__(self) -> str:
-        return f"{self.user}-{self.layer}"
+        return f"{self.user}-without-{self.without}" if self.without else self.user
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """As the executor's field wants it."""
+        return (self.without,) if self.without else ()
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -42,14 +47,14 @@ class Stage:
             return "setpriv is needed to become an ordinary user"
         if self.prefix and not _succeeds(*self.prefix, sys.executable, "-c", TRIAL):
             return f"an ordinary user cannot run {sys.executable} or read {REPOSITORY}"
-        if self.layer == "bubblewrap" and not (shutil.which("bwrap") and _succeeds(*self.prefix, *NAMESPACES)):
+        if self.without != "namespaces" and not (shutil.which("bwrap") and _succeeds(*self.prefix, *NAMESPACES)):
             return "bubblewrap is not installed, or this user may not have namespaces"
-        if self.layer == "landlock" and ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, 1) < 1:
+        if self.without != "landlock" and ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, 1) < 1:
             return "the kernel has no Landlock"
         return ""
 
 
-STAGES = [Stage(user, layer) for user in ("root", "nobody") for layer in ("bubblewrap", "landlock")]
+STAGES = [Stage(user, without) for user in ("root", "nobody") for without in ("", "namespaces", "landlock")]
 
 
 @functools.cache
