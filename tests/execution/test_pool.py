@@ -187,7 +187,8 @@ def test_thousands_of_waiting_coroutines_are_served_in_turn(runner: asyncio.Runn
                 assert await pool.expand((), [f"print({number})"]) == [ok(str(number))]
                 finished.append(number)
 
-            await asyncio.gather(*map(ask, range(1000)))
+            await asyncio.gather(ask(0), ask(1))  # starts both cells
+            await asyncio.gather(*map(ask, range(2, 1000)))
         return finished
 
     finished = runner.run(scenario())
@@ -207,6 +208,9 @@ def test_no_zombie_no_process_and_no_descriptor_is_left_over(runner: asyncio.Run
                 family = [cell, supervisor_of(cell), *nodes_of(cell)]
             assert sizes[10] == sizes[-1]
             assert sizes[-1][0] <= 5  # four nodes and the process that they descend from
+        deadline = time.monotonic() + 5
+        while all_processes().keys() & set(family) and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
         assert not all_processes().keys() & set(family)
 
     runner.run(scenario())
