@@ -81,6 +81,11 @@ class ExecutorPool:
         assert self.sandbox is not None
         return self.sandbox
 
+    @property
+    def cell_pids(self) -> list[int]:
+        """The cells' processes, for looking at them from outside."""
+        return [cell.pid for cell in self._cells.values()]
+
     async def close(self) -> None:
         """End all cells, at once; expansions under way fail with CellLost or RuntimeError."""
         self._closed = True

@@ -57,8 +57,7 @@ class Interpreter:
         try:
             if not self._parse(source):
                 return None
-            if self._error is None and not self._exited:
-                self._run(self._body[len(self._ends) : needed(self._body)])
+            self._run(self._body[len(self._ends) : needed(self._body)])
         except BaseException as error:
             return Trace(source, [], [], error=describe(error))
         return Trace(source, self._body, self._stdouts, self._error, self._exited, self._value)
@@ -84,8 +83,12 @@ class Interpreter:
         return True
 
     def _run(self, new: list[ast.stmt]) -> None:
-        # All of it first: a program that cannot be compiled does not start.
+        # All of it first, also after an error: a program that cannot be compiled does not start.
+        if _is_checked_as_a_whole(self._source):
+            compile(ast.Module(self._body, []), "<unknown>", "exec", dont_inherit=True)
         compiled = [self._compile(node) for node in new]
+        if self._error is not None or self._exited:
+            return
         for node, code in zip(new, compiled, strict=True):
             self._ends += program.ends([node])
             self._value = None
@@ -109,6 +112,11 @@ class Interpreter:
         if isinstance(node, ast.Expr):
             return compile(ast.Expression(node.value), "<unknown>", "eval", self._flags, True)
         return compile(ast.Module([node], []), "<unknown>", "exec", self._flags, True)
+
+
+def _is_checked_as_a_whole(source: str) -> bool:
+    """Whether the compiler may object to where a statement stands among the others."""
+    return "global" in source or "__future__" in source
 
 
 def describe(error: BaseException) -> str:

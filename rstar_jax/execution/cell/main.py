@@ -40,6 +40,7 @@ def main() -> None:
     system.adopt_orphans()
     limits.limit_supervisor()
     os.chdir("/")
+    os.environ.pop("PWD", None)  # bubblewrap's own
     processes = Processes()
     try:
         with socket.socket(fileno=fd) as pool:

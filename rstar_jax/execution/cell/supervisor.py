@@ -158,6 +158,7 @@ class Supervisor:
             node = self._fork(base, pinned=(key,))
             if node is None:
                 continue
+            self.totals.replayed_steps += len(add)
             steps = len(history) + 1 if add or restarted else 1
             job = Job(add, snippet, doomed=fate is not None)
             message, trouble = self._processes.ask(node, job.as_message(), self._limits(steps))

@@ -119,7 +119,8 @@ def _exactly(sock: socket.socket, count: int, deadline: float | None) -> bytes:
 
 def _arm(sock: socket.socket, deadline: float | None) -> None:
     if deadline is None:
-        sock.settimeout(None)
+        if sock.gettimeout() is not None:  # a node may not even ask the kernel for it
+            sock.settimeout(None)
         return
     remaining = deadline - time.monotonic()
     if remaining <= 0:

@@ -39,7 +39,8 @@ _ONLY_BEFORE_SEALING = ("sendmsg", "seccomp")
 _WRITING = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | 0o20000000  # the last: O_TMPFILE without O_DIRECTORY
 _MAP_TYPE, _MAP_PRIVATE = 0xF, 0x2
 _INT = 0xFFFFFFFF  # the kernel looks at 32 bits of these arguments
-_IOCTLS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS (isatty), FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+# What belongs to the process alone: other flags of an open file are seen by all that have inherited it.
+_IOCTLS = (0x5401, 0x541B, 0x5450, 0x5451)  # TCGETS (isatty), FIONREAD, FIONCLEX, FIOCLEX
 _FCNTLS = (0, 1, 2, 3, 1030)  # DUPFD, GETFD, SETFD, GETFL, DUPFD_CLOEXEC
 
 
