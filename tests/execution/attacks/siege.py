@@ -103,7 +103,7 @@ class Siege:
 
 async def besiege(order: dict, surroundings: Surroundings) -> dict[str, list[str]]:
     """All the attacks of an order, in as many lanes as the pool has cells."""
-    config = ExecutorConfig(cells=4, cpu_seconds=0.5, wall_seconds=1.2, memory_mb=256, **order["options"])
+    config = ExecutorConfig(cells=4, cpu_seconds=0.5, wall_seconds=1.2, memory_mb=256, **_frozen(order["options"]))
     first, stride = order["share"]
     attacks = [attack for kind in order["kinds"] for attack in ATTACKS[kind]]
     waiting = list(enumerate(attacks))[first::stride][::-1]
@@ -121,6 +121,11 @@ async def besiege(order: dict, surroundings: Surroundings) -> dict[str, list[str
         if idle:
             siege.complaints["afterwards"] = [f"still at work: {idle}"]
     return siege.complaints
+
+
+def _frozen(options: dict) -> dict:
+    """JSON has no tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
 
 
 def main() -> None:
