@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextlib
 import time
@@ -78,7 +77,7 @@ class ExecutorPool:
         """Start a cell if none has been, to know what protects the machine. Raises as `expand` does."""
         if self.sandbox is None:
             await self.expand((), [""])
-        assert self.sandbox is not None
+        assert self.sandbox is not None  # a cell was started
         return self.sandbox
 
     @property

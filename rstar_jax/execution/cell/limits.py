@@ -11,6 +11,7 @@ from . import system
 OWN_UID_BASE = 0x7000_0000  # far above the ids that systems hand out; the cell's pid is added
 OWN_UID_PROCESSES = 20_000  # all paused ones of a cell count
 BACKSTOP_CPU_SECONDS = 3600
+MAPPED_BYTES = 4 << 30  # more than all libraries take
 MAX_FILES = 64
 
 
@@ -52,6 +53,7 @@ def limit_nodes(memory_bytes: int, own_uid: bool) -> None:
         _cap(resource.RLIMIT_NPROC, OWN_UID_PROCESSES)
     _cap(resource.RLIMIT_CPU, BACKSTOP_CPU_SECONDS)
     _cap(resource.RLIMIT_DATA, memory_bytes)
+    _cap(resource.RLIMIT_AS, memory_bytes + MAPPED_BYTES)  # page tables of what is only read are not data
     _cap(resource.RLIMIT_NOFILE, MAX_FILES)
     _cap(resource.RLIMIT_CORE, 0)
     _cap(resource.RLIMIT_FSIZE, 0)

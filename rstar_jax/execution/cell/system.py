@@ -90,9 +90,7 @@ def collapse(addresses: set[int]) -> int:
     """
     regions = {address >> HUGE_PAGE_BITS for address in addresses}
     size = 1 << HUGE_PAGE_BITS
-    return sum(
-        _libc().madvise(region << HUGE_PAGE_BITS, size, MADV_COLLAPSE) == 0 for region in sorted(regions)
-    )
+    return sum(_libc().madvise(region << HUGE_PAGE_BITS, size, MADV_COLLAPSE) == 0 for region in sorted(regions))
 
 
 def _prctl(option: int, value: int) -> None:

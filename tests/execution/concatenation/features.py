@@ -43,14 +43,22 @@ def split_loop(r: random.Random, n: str) -> list[Piece]:
 def split_if(r: random.Random, n: str) -> list[Piece]:
     value = r.randint(0, 10)
     return [
-        (f"v{n} = {value}\nif v{n} > 7:\n    w{n} = 'big'\n", f"elif v{n} > 3:\n    w{n} = 'middle'\n", f"else:\n    w{n} = 0\n"),
+        (
+            f"v{n} = {value}\nif v{n} > 7:\n    w{n} = 'big'\n",
+            f"elif v{n} > 3:\n    w{n} = 'middle'\n",
+            f"else:\n    w{n} = 0\n",
+        ),
         f"print(w{n})\n",
     ]
 
 
 def split_function(r: random.Random, n: str) -> list[Piece]:
     return [
-        (f"def f{n}(x):\n    y = x + {r.randint(1, 9)}\n", f"    z = y * {r.randint(2, 9)}\n", f"    return z\nprint(f{n}(2))\n"),
+        (
+            f"def f{n}(x):\n    y = x + {r.randint(1, 9)}\n",
+            f"    z = y * {r.randint(2, 9)}\n",
+            f"    return z\nprint(f{n}(2))\n",
+        ),
         f"print([f{n}(x) for x in range(4)])\n",
     ]
 
@@ -76,7 +84,11 @@ def split_brackets(r: random.Random, n: str) -> list[Piece]:
 
 def split_try(r: random.Random, n: str) -> list[Piece]:
     return [
-        (f"try:\n    q{n} = 1 / {r.choice([0, 2])}\n", f"except ZeroDivisionError as e{n}:\n    q{n} = str(e{n})\n", "finally:\n    print('tried')\n"),
+        (
+            f"try:\n    q{n} = 1 / {r.choice([0, 2])}\n",
+            f"except ZeroDivisionError as e{n}:\n    q{n} = str(e{n})\n",
+            "finally:\n    print('tried')\n",
+        ),
         f"print(q{n}, 'e{n}' in globals())\n",
     ]
 
