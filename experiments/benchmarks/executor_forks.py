@@ -9,6 +9,7 @@ nothing and when it runs one light snippet, with the pages copied; and the same 
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import resource
@@ -47,7 +48,7 @@ def forked(run: Callable[[], None]) -> tuple[float, float]:
 def main() -> None:
     """Measure in this process, which becomes like a cell's clean process."""
     tiers.load(sys.argv[1])
-    output, sys.stdout = sys.stdout, open(os.devnull, "w")
+    output, sys.stdout = sys.stdout, io.StringIO()
     for _ in range(20):
         snippet()
     started = time.process_time()

@@ -129,7 +129,7 @@ def serve(control: socket.socket, supervisor: int, node: Node) -> NoReturn:
                     os.close(fd)
                     wire.send_pid(control, pid)
             else:
-                return
+                os._exit(0)
     finally:
         os._exit(1)  # nothing may climb out of here: below lies a copy of the supervisor
 

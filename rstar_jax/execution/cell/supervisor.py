@@ -129,7 +129,7 @@ class Supervisor:
 
     def _replay(self, key: Key) -> Report | None:
         """Make the node of a history in a fork of the nearest ancestor that can be."""
-        tier, history = key
+        _, history = key
         for base in self._bases(key):
             add = history[len(base[1]) :]
             node = self._fork(base)
@@ -214,7 +214,7 @@ class Supervisor:
         below = tiers.BELOW[tier]
         process = self._processes.fork(self._clean.get(below) or self._load(below))
         if process is not None:
-            message, trouble = self._processes.ask(process, Job(tier=tier).as_message(), LOAD_LIMITS)
+            message, _ = self._processes.ask(process, Job(tier=tier).as_message(), LOAD_LIMITS)
             if message.get("ready") is True:
                 self._clean[tier] = process
                 return process

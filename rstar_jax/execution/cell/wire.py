@@ -97,7 +97,7 @@ class Inbox:
         self._data += part
         if len(self._data) < HEADER.size:
             return None
-        end = HEADER.size + body_length(self._data[: HEADER.size])
+        end = HEADER.size + body_length(bytes(self._data[: HEADER.size]))
         if len(self._data) < end:
             return None
         body = bytes(self._data[HEADER.size : end])
