@@ -109,5 +109,6 @@ def _settings(config: ExecutorConfig) -> Settings:
         output_chars=config.output_chars,
         snapshots=config.snapshots,
         snapshot_bytes=(config.snapshot_mb << 20) // config.cells,
+        states=config.states,
         left_out=tuple(config.left_out),
     )

@@ -27,6 +27,7 @@ class ExecutorConfig:
     program_chars: int = 65_536  # longer programs (history and snippet together) are refused
     snapshots: int = 512  # paused processes that a cell keeps at most; 0: histories are replayed each time
     snapshot_mb: int = 2048  # memory (PSS) of all paused processes of all cells
+    states: bool = False  # name the state that each step leaves (`Execution.state`), for `SearchConfig.merge_states`
     require_sandbox: bool = False  # refuse to run where the sandbox would have a hole
     left_out: tuple[str, ...] = ()  # sandbox layers not to put on, for tests and comparisons
 

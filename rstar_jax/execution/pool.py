@@ -123,7 +123,7 @@ class ExecutorPool:
                 async with contextlib.aclosing(stream) as messages:
                     async for message in messages:
                         if isinstance(message, Report):
-                            results[waiting.popleft()] = Execution(message.outcome, message.output)  # type: ignore[arg-type]
+                            results[waiting.popleft()] = Execution(message.outcome, message.output, message.state)  # type: ignore[arg-type]
                             self.metrics.add_report(message)
                         else:
                             self.metrics.add_totals(message)

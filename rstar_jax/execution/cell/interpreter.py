@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import program
+from . import digest, program
 from .capture import Capture
 
 MAX_MESSAGE_CHARS = 2048
@@ -61,6 +61,12 @@ class Interpreter:
         except BaseException as error:
             return Trace(source, [], [], error=describe(error))
         return Trace(source, self._body, self._stdouts, self._error, self._exited, self._value)
+
+    def state(self) -> str:
+        """A name for the state, see `digest`; "" if it has none. An error leaves none."""
+        if self._error is not None or self._exited or len(self._ends) != len(self._body):
+            return ""
+        return digest.digest(self._module.__dict__, self._body, self._stdouts)
 
     def has_run(self, source: str) -> bool:
         """Whether there is nothing left to run of `source`."""

@@ -32,6 +32,7 @@ class Settings:
     output_chars: int
     snapshots: int
     snapshot_bytes: int
+    states: bool = False
     left_out: tuple[str, ...] = ()
 
 
@@ -91,7 +92,8 @@ class Node:
         ok, output = FORMATS[settings.semantics](trace, settings.output_chars)
         unchanged = not trace.body and not job.add  # it does not parse, so the state is the history's
         settled = unchanged or self.interpreter.has_run(source)
-        return {"ok": ok, "output": output, "settled": settled, "shareable": _shareable()}
+        state = self.interpreter.state() if settings.states and trace.body else ""
+        return {"ok": ok, "output": output, "state": state, "settled": settled, "shareable": _shareable()}
 
     def _only_adds(self, history: tuple[str, ...], source: str) -> bool:
         """Whether running `source` begins with all that the history's replay ran."""

@@ -18,6 +18,7 @@ from .node import SETTLE, Job, Settings
 from .processes import Limits, NoRoom, Process, Processes
 from .snapshots import Key, Snapshots
 
+MAX_STATE_CHARS = 64
 LOAD_LIMITS = Limits(60.0, 120.0)  # importing the scientific libraries on a cold, busy disk
 
 
@@ -31,6 +32,7 @@ class Report:
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     restarted: bool = False
+    state: str = ""
 
 
 @dataclasses.dataclass
@@ -225,7 +227,10 @@ class Supervisor:
         ok, output = message.get("ok"), message.get("output")
         if not isinstance(ok, bool) or not isinstance(output, str) or len(output) > MAX_OUTPUT_CHARS:
             return None
-        return Report("ok" if ok else "error", output, "", node.cpu_seconds(), node.age())
+        state = message.get("state")
+        if not isinstance(state, str) or len(state) > MAX_STATE_CHARS:
+            return None
+        return Report("ok" if ok else "error", output, "", node.cpu_seconds(), node.age(), state=state)
 
     def _obituary(self, node: Process, trouble: str, steps: int) -> Report:
         """End a node that has not; its report."""
