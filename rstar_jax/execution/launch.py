@@ -80,7 +80,8 @@ def _python() -> tuple[str, ...]:
 def _view() -> list[str]:
     """The file system of a cell: what an interpreter needs to start and import, read-only."""
     own = [sys.executable, os.path.realpath(sys.executable), os.path.join(sys.prefix, "pyvenv.cfg")]
-    paths = [path for path in layers.readable_paths() if path not in layers.DEVICES]
+    elsewhere = ("/dev/", "/etc/")  # /dev has its own option; without the linker's cache its usual folders do
+    paths = [path for path in layers.readable_paths() if not path.startswith(elsewhere)]
     view = ["--dev", "/dev"]
     for path in (*paths, *own, str(_PACKAGE)):
         view += ["--ro-bind-try", path, path]

@@ -27,7 +27,7 @@ LAYERS = {
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
-_TIME_ZONES = ("/usr/share/zoneinfo", "/etc/localtime")
+_TIME_ZONES = "/usr/share/zoneinfo"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def readable_paths() -> list[str]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     prefixes = [prefix for prefix in (sys.prefix, sys.base_prefix) if prefix != "/usr"]
     own = [sysconfig.get_path(name) for name in names] + [os.path.join(prefix, "lib") for prefix in prefixes]
-    return sorted({*own, *_SYSTEM_LIBRARIES, *_TIME_ZONES, *DEVICES})
+    return sorted({*own, *_SYSTEM_LIBRARIES, _TIME_ZONES, *DEVICES})
 
 
 def restrict_imports(readable: Iterable[str]) -> None:
