@@ -11,6 +11,7 @@ from . import system
 OWN_UID_BASE = 0x7000_0000  # far above the ids that systems hand out; the cell's pid is added
 OWN_UID_PROCESSES = 20_000  # all paused ones of a cell count
 BACKSTOP_CPU_SECONDS = 3600
+STACK_BYTES = 64 << 20
 MAPPED_BYTES = 4 << 30  # more than all libraries take
 MAX_FILES = 64
 
@@ -54,11 +55,18 @@ def limit_nodes(memory_bytes: int, own_uid: bool) -> None:
     _cap(resource.RLIMIT_CPU, BACKSTOP_CPU_SECONDS)
     _cap(resource.RLIMIT_DATA, memory_bytes)
     _cap(resource.RLIMIT_AS, memory_bytes + MAPPED_BYTES)  # page tables of what is only read are not data
+    _cap_stack()
     _cap(resource.RLIMIT_NOFILE, MAX_FILES)
     _cap(resource.RLIMIT_CORE, 0)
     _cap(resource.RLIMIT_FSIZE, 0)
     _cap(resource.RLIMIT_MEMLOCK, 0)
     _cap(resource.RLIMIT_MSGQUEUE, 0)
+
+
+def _cap_stack() -> None:
+    """Keep the usual limit of the stack, but let there be one: it is not data either."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    _cap(resource.RLIMIT_STACK, STACK_BYTES if soft == resource.RLIM_INFINITY else min(soft, STACK_BYTES))
 
 
 def _cap(which: int, value: int) -> None:

@@ -37,7 +37,7 @@ uname sysinfo getrandom umask exit exit_group
 """
 _ONLY_BEFORE_SEALING = ("sendmsg", "seccomp")
 _WRITING = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | 0o20000000  # the last: O_TMPFILE without O_DIRECTORY
-_MAP_TYPE, _MAP_PRIVATE = 0xF, 0x2
+_MAP_KIND, _MAP_PRIVATE = 0xF | 0x100, 0x2  # 0x100: MAP_GROWSDOWN, memory that RLIMIT_DATA takes for a stack
 _INT = 0xFFFFFFFF  # the kernel looks at 32 bits of these arguments
 # What belongs to the process alone: other flags of an open file are seen by all that have inherited it.
 _IOCTLS = (0x5401, 0x541B, 0x5450, 0x5451)  # TCGETS (isatty), FIONREAD, FIONCLEX, FIOCLEX
@@ -51,7 +51,7 @@ def allow_list(machine: str, on_clone: int) -> bytes:
     special = [
         ("openat", (Test(2, 0, _WRITING),)),
         ("open", (Test(1, 0, _WRITING),)),
-        ("mmap", (Test(3, _MAP_PRIVATE, _MAP_TYPE),)),
+        ("mmap", (Test(3, _MAP_PRIVATE, _MAP_KIND),)),
         ("sendto", (Test(4, 0),)),  # send() without an address
         ("prlimit64", (Test(0, 0), Test(2, 0))),  # reading one's own
         ("prctl", (Test(0, PR_SET_PDEATHSIG, _INT), Test(1, signal.SIGKILL))),
