@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, Sequence
@@ -17,7 +18,7 @@ from .sandbox import SandboxReport
 
 START_SECONDS = 60.0  # a cold, busy disk
 GRACE_SECONDS = 130.0  # on top of what the limits allow, before a silent cell is given up: it may be loading a tier
-END_SECONDS = 5.0  # for a cell to end its processes
+END_SECONDS = 2.0  # for a cell to end its processes, before it is told so more firmly
 
 
 class CellLost(Exception):
@@ -83,13 +84,17 @@ class Cell:
     def kill(self) -> None:
         """End the process with all its nodes."""
         if hasattr(self, "_writer"):
+            with contextlib.suppress(OSError):  # it has hung up itself
+                self._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
             self._writer.close()
-        self._process.terminate()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        for insist in (None, self._process.terminate, self._process.kill):  # by itself it leaves nothing to reap
+            if insist is not None:
+                insist()
+            try:
+                self._process.wait(END_SECONDS)
+                return
+            except subprocess.TimeoutExpired:
+                continue
 
     async def _receive(self, seconds: float) -> dict[str, Any]:
         try:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from . import limits, node, strays, system, tiers, wire
 from .node import Job, Node, Settings
-from .processes import Processes
+from .processes import PoolGone, Processes
 from .sandbox import layers
 from .sandbox.notify import ForkGuard
 from .supervisor import Supervisor
@@ -41,9 +41,10 @@ def main() -> None:
     limits.limit_supervisor()
     os.chdir("/")
     os.environ.pop("PWD", None)  # bubblewrap's own
-    processes = Processes()
+    pool = socket.socket(fileno=fd)
+    processes = Processes(pool)
     try:
-        with socket.socket(fileno=fd) as pool:
+        with pool:
             first, missing = _start_first(processes, settings, own_uid)
             if os.getuid() == 0:
                 missing["user"] = "the cell could not leave root"
@@ -64,8 +65,8 @@ def serve(pool: socket.socket, supervisor: Supervisor, processes: Processes) -> 
                 strays.end_all(processes.known())
             wire.send(pool, dataclasses.asdict(supervisor.totals))
             processes.reap(block=True)
-    except (BrokenPipeError, ConnectionResetError):
-        return  # the pool has gone
+    except (BrokenPipeError, ConnectionResetError, PoolGone):
+        return
 
 
 def _start_first(processes: Processes, settings: Settings, own_uid: bool) -> tuple[Any, dict[str, str]]:

@@ -23,6 +23,10 @@ HANDSHAKE_SECONDS = 5.0  # for a paused process to fork; it has nothing else to 
 _MOST_UNREAPED = 16
 
 
+class PoolGone(Exception):
+    """The pool has closed its end: nobody waits for a result any more."""
+
+
 class NoRoom(Exception):
     """The kernel had no room for another process."""
 
@@ -67,7 +71,8 @@ class Limits:
 class Processes:
     """All processes of a cell but the supervisor itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: socket.socket) -> None:
+        self._pool = pool
         self.guard: ForkGuard | None = None
         self._alive: dict[int, Process] = {}
         self._ended: set[int] = set()  # killed, not reaped yet
@@ -118,9 +123,13 @@ class Processes:
         return self.wait(process, limits)
 
     def wait(self, process: Process, limits: Limits) -> tuple[dict[str, Any], str]:
-        """Its next message and "", or {} and what it has died of or is to die of: "cpu", "wall" or "crash"."""
+        """Its next message and "", or {} and what it has died of or is to die of: "cpu", "wall" or "crash".
+
+        Raises PoolGone.
+        """
         poll = select.poll()
         poll.register(process.sock, select.POLLIN)
+        poll.register(self._pool, 0)  # tells only that the other side has hung up
         if self.guard is not None:
             poll.register(self.guard.listener, select.POLLIN)
         first_cpu = process.cpu_seconds()
@@ -132,6 +141,8 @@ class Processes:
                 return {}, "cpu" if cpu_left <= 0 else "wall"
             # One thread cannot use CPU time faster than the clock runs, so this is never late by much.
             ready = {fd for fd, _ in poll.poll(min(wall_left, cpu_left) * 1e3 + 1)}
+            if self._pool.fileno() in ready:
+                raise PoolGone
             if process.sock.fileno() in ready:
                 try:
                     message = process.inbox.read(process.sock)
