@@ -52,6 +52,7 @@ def main() -> None:
             serve(pool, Supervisor(settings, processes, first), processes)
     finally:
         processes.end_all()
+        strays.end_all(())
 
 
 def serve(pool: socket.socket, supervisor: Supervisor, processes: Processes) -> None:

@@ -175,8 +175,8 @@ class Processes:
         self.reap(block=True)
 
     def known(self) -> set[int]:
-        """Pids of those alive."""
-        return set(self._alive)
+        """Pids of those that it watches or has yet to reap."""
+        return {*self._alive, *self._ended}
 
     def _register(self, pid: int, sock: socket.socket) -> Process:
         process = self._alive[pid] = Process(pid, sock)

@@ -1,7 +1,7 @@
 """Processes that model-written code has started and left behind.
 
 Where the fork guard is missing they are possible, if rare: they come to the cell, which adopts orphans, and are
-ended after each expansion.
+ended after each expansion. With it there is one way: a node that was told to fork does so and hides the new one.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import memory, tiers, wire
+from . import memory, strays, tiers, wire
 from .formatters import MAX_OUTPUT_CHARS
 from .node import SETTLE, Job, Settings
 from .processes import Limits, NoRoom, Process, Processes
@@ -200,6 +200,7 @@ class Supervisor:
             if not base[1]:
                 raise RuntimeError(f"the clean process of tier {base[0]} does not fork")
             self._forget(base)
+            strays.end_all(self._processes.known())  # it may have forked and lied about it
         return node
 
     def _base_process(self, base: Key) -> Process:
