@@ -43,9 +43,7 @@ class Claim:
 
 def claims(runs: Sequence[RunSummary]) -> list[Claim]:
     """The claims of issue 2, as far as the runs have the data."""
-    found = [
-        Claim(f"coverage of round {k + 1} over round {k}", _coverage_gain(runs, k, k + 1), 0.0) for k in (1, 2, 3)
-    ]
+    found = [Claim(f"coverage of round {k + 1} over round {k}", _coverage_gain(runs, k, k + 1), 0.0) for k in (1, 2, 3)]
     found.append(Claim("coverage of round 4 over round 1, at least 25 points", _coverage_gain(runs, 1, 4), 0.25))
     found.append(Claim("greedy: round 1 over base", _gain(runs, lambda r: r.references["base"], _greedy(1)), 0.0))
     found += [

@@ -1,9 +1,11 @@
-"""What an executor may spend and how it prints."""
+"""What an executor may spend, how it prints, and how much of a sandbox it insists on."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Literal
+
+from .cell.sandbox.layers import LAYERS
 
 Semantics = Literal["plain", "released"]
 
@@ -13,22 +15,30 @@ class ExecutorConfig:
     """Limits hold for one snippet; replaying a history of n steps may cost n times as much.
 
     `cpu_seconds` decides alike on a quiet and on a busy machine; `wall_seconds` is for programs that sleep,
-    so leave it well above `cpu_seconds`.
+    so leave it well above `cpu_seconds`. No field but the limits and `semantics` changes a result.
     """
 
     semantics: Semantics = "plain"  # "released": output as the authors' code prints it, bug for bug
     cells: int = 2  # expansions that run at the same time; one per CPU core
-    cpu_seconds: int = 5  # RLIMIT_CPU knows whole seconds only
+    cpu_seconds: float = 5.0
     wall_seconds: float = 15.0
     memory_mb: int = 1024  # private writable memory, the interpreter's own (10-130 MB) included
     output_chars: int = 1024  # longer output keeps its first and last halves
     program_chars: int = 65_536  # longer programs (history and snippet together) are refused
+    snapshots: int = 512  # paused processes that a cell keeps at most; 0: histories are replayed each time
+    snapshot_mb: int = 2048  # memory (PSS) of all paused processes of all cells
+    states: bool = False  # name the state that each step leaves (`Execution.state`), for `SearchConfig.merge_states`
+    require_sandbox: bool = False  # refuse to run where the sandbox would have a hole
+    left_out: tuple[str, ...] = ()  # sandbox layers not to put on, for tests and comparisons
 
     def __post_init__(self) -> None:
         if self.semantics not in ("plain", "released"):
             raise ValueError(f"semantics must be 'plain' or 'released', not {self.semantics!r}")
-        for name in ("cells", "cpu_seconds", "wall_seconds", "memory_mb", "output_chars", "program_chars"):
+        positive = ("cells", "cpu_seconds", "wall_seconds", "memory_mb", "output_chars", "program_chars", "snapshot_mb")
+        for name in positive:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive")
-        if self.cpu_seconds != int(self.cpu_seconds):
-            raise ValueError("cpu_seconds must be a whole number")
+        if self.snapshots < 0:
+            raise ValueError("snapshots must not be negative")
+        if unknown := set(self.left_out) - LAYERS.keys():
+            raise ValueError(f"left_out names layers that do not exist: {', '.join(sorted(unknown))}")

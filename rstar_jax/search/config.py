@@ -46,6 +46,8 @@ class SearchConfig:
         incomplete: generations that are empty or were cut by a length limit (item 9): "keep" them as ordinary
             steps (released), "drop" them, or end their path in an over-long "leaf" (empty ones are dropped
             then).
+        merge_states: candidates of one expansion whose programs leave equal states and outputs become one child,
+            the first, with their counts summed. Needs an executor that names states (`ExecutorConfig.states`).
         reading: how step texts are read, see `trajectory.steps`.
 
     Failures
@@ -86,6 +88,7 @@ class SearchConfig:
 
     dedup: Literal["distinct", "released"] = "distinct"
     incomplete: Literal["keep", "drop", "leaf"] = "leaf"
+    merge_states: bool = False
     reading: Reading = "plain"
 
     errors: Literal["discard", "leaf"] = "discard"

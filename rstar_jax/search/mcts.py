@@ -215,13 +215,21 @@ async def _run(tree: Tree, node: int, candidates: list[Candidate], tools: _Tools
     results = iter(await run_steps(tools.executor, here.steps, runs, config.reading))
     tree.executions += len(runs)
 
-    new = []
+    new: list[NewNode] = []
+    places: dict[tuple[str, ...], int] = {}  # of what candidates have left, for `merge_states`
     for one, (kind, answer) in zip(candidates, readings, strict=True):
         execution = next(results) if kind in RUN_KINDS else None
         item = _as_node(tree, node, one, kind, answer, execution)
+        left = (item.kind, item.outcome, item.output, execution.state) if execution and execution.state else ()
         if item.kind == "error" and config.errors == "discard":
             _refuse(tree, node, one.proposal, "error", item.output)
+        elif config.merge_states and left in places:
+            first = new[places[left]]
+            new[places[left]] = dataclasses.replace(first, count=first.count + item.count)
+            _refuse(tree, node, one.proposal, "duplicate", item.output)
         else:
+            if left:
+                places[left] = len(new)
             new.append(item)
     return new
 

@@ -53,10 +53,14 @@ class Proposal:
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """Outcome of one snippet in the state that its history left; `output` is what is shown to the model."""
+    """Outcome of one snippet in the state that its history left; `output` is what is shown to the model.
+
+    `state` names the state that it left: equal names, equal states. "": not known, which equals nothing.
+    """
 
     outcome: Outcome
     output: str = ""
+    state: str = ""
 
 
 class Proposer(Protocol):

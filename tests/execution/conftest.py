@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,17 @@ from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.search.protocols import Execution
 
 Expand = Callable[[tuple[str, ...], Sequence[str]], list[Execution]]
+
+
+def sandbox_options(left_out: Sequence[str] = (), snapshots: int | None = None) -> dict[str, Any]:
+    """Fields of `ExecutorConfig`: a sandbox without some layers but without a hole, and the size of the cache."""
+    options = {"require_sandbox": True, "left_out": tuple(left_out)}
+    return options if snapshots is None else {**options, "snapshots": snapshots}
+
+
+@pytest.fixture(scope="session")
+def options_of() -> Callable[..., dict[str, Any]]:
+    return sandbox_options
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import program
+from . import digest, program
 from .capture import Capture
 
 MAX_MESSAGE_CHARS = 2048
@@ -34,7 +34,9 @@ class Interpreter:
     def __init__(self, keep_chars: int) -> None:
         self._capture = Capture(keep_chars)
         self._module = types.ModuleType("__main__")
-        self._ends: list[program.End] = []
+        self._source = ""  # the longest program seen that parses, and its statements
+        self._body: list[ast.stmt] = []
+        self._ends: list[program.End] = []  # of the statements that have been run
         self._stdouts: list[str] = []
         self._flags = 0
         self._error: str | None = None
@@ -53,18 +55,46 @@ class Interpreter:
         can run it.
         """
         try:
-            body = program.statements(source)
-            if program.ends(body[: len(self._ends)]) != self._ends:
+            if not self._parse(source):
                 return None
-            if self._error is None and not self._exited:
-                self._run(body[len(self._ends) : needed(body)])
+            self._run(self._body[len(self._ends) : needed(self._body)])
         except BaseException as error:
             return Trace(source, [], [], error=describe(error))
-        return Trace(source, body, self._stdouts, self._error, self._exited, self._value)
+        return Trace(source, self._body, self._stdouts, self._error, self._exited, self._value)
+
+    def state(self) -> str:
+        """A name for the state, see `digest`; "" if it has none. An error leaves none."""
+        if self._error is not None or self._exited or len(self._ends) != len(self._body):
+            return ""
+        return digest.digest(self._module.__dict__, self._body, self._stdouts)
+
+    def has_run(self, source: str) -> bool:
+        """Whether there is nothing left to run of `source`."""
+        ended = self._error is not None or self._exited
+        return self._source == source and (ended or len(self._ends) == len(self._body))
+
+    def _parse(self, source: str) -> bool:
+        """Take over a program's statements; False when those that have been run are not its beginning.
+
+        Raises what the parser raises, and then changes nothing.
+        """
+        new = program.statements_after(self._source, source) if self._source else None
+        if new is None:
+            body = program.statements(source)
+            if program.ends(body[: len(self._ends)]) != self._ends:
+                return False
+        else:
+            body = self._body + new
+        self._source, self._body = source, body
+        return True
 
     def _run(self, new: list[ast.stmt]) -> None:
-        # All of it first: a program that cannot be compiled does not start.
+        # All of it first, also after an error: a program that cannot be compiled does not start.
+        if _is_checked_as_a_whole(self._source):
+            compile(ast.Module(self._body, []), "<unknown>", "exec", dont_inherit=True)
         compiled = [self._compile(node) for node in new]
+        if self._error is not None or self._exited:
+            return
         for node, code in zip(new, compiled, strict=True):
             self._ends += program.ends([node])
             self._value = None
@@ -88,6 +118,11 @@ class Interpreter:
         if isinstance(node, ast.Expr):
             return compile(ast.Expression(node.value), "<unknown>", "eval", self._flags, True)
         return compile(ast.Module([node], []), "<unknown>", "exec", self._flags, True)
+
+
+def _is_checked_as_a_whole(source: str) -> bool:
+    """Whether the compiler may object to where a statement stands among the others."""
+    return "global" in source or "__future__" in source
 
 
 def describe(error: BaseException) -> str:

@@ -9,7 +9,10 @@ import sys
 from . import system
 
 OWN_UID_BASE = 0x7000_0000  # far above the ids that systems hand out; the cell's pid is added
-OWN_UID_PROCESSES = 32
+OWN_UID_PROCESSES = 20_000  # all paused ones of a cell count
+BACKSTOP_CPU_SECONDS = 3600
+STACK_BYTES = 64 << 20
+MAPPED_BYTES = 4 << 30  # more than all libraries take
 MAX_FILES = 64
 
 
@@ -36,33 +39,34 @@ def drop_root() -> bool:
     return True
 
 
-def limit_cell(own_uid: bool) -> None:
-    """Limits that a cell and all its nodes share."""
+def limit_supervisor() -> None:
+    """Room for one descriptor per paused process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def limit_nodes(memory_bytes: int, own_uid: bool) -> None:
+    """Limits of the processes that are to run model-written code, and of all that they fork.
+
+    The time limits of a step are the supervisor's affair: CPU seconds here only end what has lost it.
+    """
     if own_uid:
         _cap(resource.RLIMIT_NPROC, OWN_UID_PROCESSES)
+    _cap(resource.RLIMIT_CPU, BACKSTOP_CPU_SECONDS)
+    _cap(resource.RLIMIT_DATA, memory_bytes)
+    _cap(resource.RLIMIT_AS, memory_bytes + MAPPED_BYTES)  # page tables of what is only read are not data
+    _cap_stack()
+    _cap(resource.RLIMIT_NOFILE, MAX_FILES)
     _cap(resource.RLIMIT_CORE, 0)
     _cap(resource.RLIMIT_FSIZE, 0)
     _cap(resource.RLIMIT_MEMLOCK, 0)
+    _cap(resource.RLIMIT_MSGQUEUE, 0)
 
 
-def limit_node(cpu_seconds: int, memory_bytes: int, final: bool) -> None:
-    """Limits of a process that is about to run model-written code.
-
-    CPU time counts from the process's own start; at its limit comes SIGXCPU, which tells why the process
-    ended, and a second later SIGKILL. Forking and threads are off; a node that is to be forked later keeps
-    its hard limit, so that `allow_forks` can lift the soft one.
-    """
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-    _cap(resource.RLIMIT_DATA, memory_bytes)
-    _cap(resource.RLIMIT_NOFILE, MAX_FILES)
-    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0 if final else hard))
-
-
-def allow_forks() -> None:
-    """Lift this process's soft limit on processes, once its model-written code has run."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-    resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
+def _cap_stack() -> None:
+    """Keep the usual limit of the stack, but let there be one: it is not data either."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    _cap(resource.RLIMIT_STACK, STACK_BYTES if soft == resource.RLIM_INFINITY else min(soft, STACK_BYTES))
 
 
 def _cap(which: int, value: int) -> None:

@@ -1,4 +1,4 @@
-"""The untrusted half: a process that runs model-written code, then answers, then ends or waits to be forked.
+"""The untrusted half: a process that runs model-written code, then waits to be forked or ended.
 
 A node talks over file descriptor 3 only. Whatever it sends may be forged by the code that it runs, but that
 code could as well have printed it; so no question, answer or reward ever enters a cell.
@@ -7,136 +7,161 @@ code could as well have printed it; so no question, answer or reward ever enters
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import socket
 from typing import Any, NoReturn
 
-from . import limits, program, system, wire
+from . import program, system, tiers, wire
 from .formatters import CLEANING, FORMATS, NEEDED
 from .interpreter import Interpreter
 
 CONTROL = 3
+FORK, SETTLE = b"f", b"s"  # commands to a waiting node
+Message = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What a cell is told when it starts; `ExecutorConfig` explains the values."""
 
-    tier: str
     semantics: str
-    cpu_seconds: int
+    cpu_seconds: float
     wall_seconds: float
     memory_bytes: int
     output_chars: int
+    snapshots: int
+    snapshot_bytes: int
+    states: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a node is to do: replay `history`, and run `snippet` after it unless that is None.
+    """What a new node is to do: load a tier, or replay `add` and then run `snippet` unless that is None.
 
     `doomed`: the history has brought its node down, so only a snippet that goes on with the last block can
     fare otherwise.
     """
 
-    history: tuple[str, ...]
-    snippet: str | None
+    add: tuple[str, ...] = ()
+    snippet: str | None = None
     doomed: bool = False
+    tier: str = ""
 
-    @property
-    def steps(self) -> int:
-        """How many steps run when the job starts from the clean template."""
-        return len(self.history) + (self.snippet is not None)
-
-    def as_message(self) -> dict[str, Any]:
-        return {"history": self.history, "snippet": self.snippet, "doomed": self.doomed}
+    def as_message(self) -> Message:
+        return dataclasses.asdict(self)
 
     @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Job:
-        return cls(tuple(message["history"]), message["snippet"], message["doomed"])
+    def from_message(cls, message: Message) -> Job:
+        return cls(tuple(message["add"]), message["snippet"], message["doomed"], message["tier"])
 
 
-def begin(sock: socket.socket, parent: int, job: Job, settings: Settings) -> NoReturn:
-    """First code of a process that was forked from the clean template; the process ends here."""
-    try:
-        _adopt(sock.fileno(), parent)
-        os.closerange(CONTROL + 1, limits.MAX_FILES)
-        _shut_standard_streams()
-        cpu_seconds = settings.cpu_seconds * job.steps
-        limits.limit_node(cpu_seconds, settings.memory_bytes, final=job.snippet is not None)
-        interpreter = Interpreter(settings.output_chars)
-        interpreter.install()
-        _work(socket.socket(fileno=CONTROL), parent, job, settings, interpreter)
-    finally:
-        os._exit(1)  # an exception must not climb into this copy of the supervisor
+class Node:
+    """The state of one node: the steps that have led to it and the interpreter that they have left."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.interpreter = Interpreter(settings.output_chars)
+        self._settings = settings
+        self._clean = CLEANING[settings.semantics]
+        self._steps: tuple[str, ...] = ()
+
+    def work(self, job: Job) -> Message:
+        """Do a job; what became of it."""
+        if job.tier:
+            return self._load(job.tier)
+        self._steps += job.add
+        return self.settle() if job.snippet is None else self._run(job)
+
+    def settle(self) -> Message:
+        """Run what children will find done: all statements of the longest program that the steps make."""
+        if self.interpreter.advance(program.longest_program(self._steps, self._clean)) is None:
+            return {"restart": True}
+        return {"ready": True, "shareable": _shareable()}
+
+    def _run(self, job: Job) -> Message:
+        settings, before = self._settings, self._steps
+        assert job.snippet is not None
+        self._steps = (*before, job.snippet)
+        source = self._clean(program.join(self._steps))
+        if job.doomed and self._only_adds(before, source):
+            return {"inherit": True}
+        trace = self.interpreter.advance(source, NEEDED[settings.semantics])
+        if trace is None:
+            return {"restart": True}
+        ok, output = FORMATS[settings.semantics](trace, settings.output_chars)
+        unchanged = not trace.body and not job.add  # it does not parse, so the state is the history's
+        settled = unchanged or self.interpreter.has_run(source)
+        state = self.interpreter.state() if settings.states and trace.body else ""
+        return {"ok": ok, "output": output, "state": state, "settled": settled, "shareable": _shareable()}
+
+    def _only_adds(self, history: tuple[str, ...], source: str) -> bool:
+        """Whether running `source` begins with all that the history's replay ran."""
+        before = program.statements(program.longest_program(history, self._clean))
+        try:
+            body = program.statements(source)
+        except Exception:  # the run will say it
+            return False
+        needed = NEEDED[self._settings.semantics](body)
+        return program.ends(body[:needed])[: len(before)] == program.ends(before)
+
+    def _load(self, tier: str) -> Message:
+        """Become the clean state of another tier."""
+        tiers.load(tier)
+        make_forkable()
+        return {"ready": True, "shareable": _shareable()}
 
 
-def _work(
-    control: socket.socket, parent: int, job: Job, settings: Settings, interpreter: Interpreter
-) -> NoReturn:
-    while job.snippet is None:
-        source = program.longest_program(job.history, CLEANING[settings.semantics])
-        interpreter.advance(source)
-        wire.send(control, {"ready": True})
-        _wait_to_be_forked(control, parent)
-        limits.limit_node(settings.cpu_seconds, settings.memory_bytes, final=True)
-        job = Job.from_message(wire.receive(control) or {})
-    wire.send(control, answer(job, settings, interpreter))
-    os._exit(0)
+def serve(control: socket.socket, supervisor: int, node: Node) -> NoReturn:
+    """Obey commands; never returns. In a new process the loop goes on with that process's own job.
 
-
-def _wait_to_be_forked(control: socket.socket, parent: int) -> None:
-    """Serve fork requests; returns in each new process, never in the old one.
-
-    After a fork the first write to a page copies it, in both processes, so this loop does little else.
+    After a fork the first write to a page copies it, in both processes, so the loop does little.
     """
-    limits.allow_forks()
-    while True:
-        fd = wire.receive_fd(control)
-        if fd is None:
-            os._exit(0)
-        pid = system.clone(system.CLONE_PARENT)
-        if pid == 0:
-            _adopt(fd, parent)  # `control` is descriptor 3, so from here on it is the new process's own
-            return
-        os.close(fd)
-        wire.send_pid(control, pid)
-
-
-def answer(job: Job, settings: Settings, interpreter: Interpreter) -> dict[str, Any]:
-    """Run the job's snippet and put what became of it into a message."""
-    semantics, clean = settings.semantics, CLEANING[settings.semantics]
-    assert job.snippet is not None
-    source = clean(program.join((*job.history, job.snippet)))
-    if job.doomed and _only_adds(job.history, source, settings):
-        return {"inherit": True}
-    trace = interpreter.advance(source, NEEDED[semantics])
-    if trace is None:
-        return {"restart": True}
-    ok, output = FORMATS[semantics](trace, settings.output_chars)
-    return {"ok": ok, "output": output}
-
-
-def _only_adds(history: tuple[str, ...], source: str, settings: Settings) -> bool:
-    """Whether running `source` begins with all that the history's replay ran."""
-    before = program.statements(program.longest_program(history, CLEANING[settings.semantics]))
     try:
-        body = program.statements(source)
-    except Exception:  # the run will say it
-        return False
-    needed = NEEDED[settings.semantics](body)
-    return program.ends(body[:needed])[: len(before)] == program.ends(before)
+        while True:
+            command, fd = wire.receive_command(control)
+            if command == SETTLE:
+                wire.send(control, node.settle())
+            elif command == FORK and fd is not None:
+                pid = _fork()
+                if pid == 0:
+                    adopt(fd, supervisor)  # `control` is descriptor 3: from here on the new process's own
+                    wire.send(control, node.work(Job.from_message(wire.receive(control) or {})))
+                else:
+                    os.close(fd)
+                    wire.send_pid(control, pid)
+            else:
+                os._exit(0)
+    finally:
+        os._exit(1)  # nothing may climb out of here: below lies a copy of the supervisor
 
 
-def _adopt(fd: int, parent: int) -> None:
-    """Take `fd` as the control socket, and die with the cell."""
-    system.die_with(parent)
+def make_forkable() -> None:
+    """Arrange this process's memory so that forks of it cost little."""
+    gc.collect()
+    addresses = {id(thing) for thing in gc.get_objects()}
+    gc.freeze()  # a collection in a fork would otherwise copy every page
+    system.collapse(addresses)
+
+
+def adopt(fd: int, supervisor: int) -> None:
+    """Take `fd` as the control socket, and die with the supervisor."""
+    system.die_with(supervisor)
     if fd != CONTROL:
         os.dup2(fd, CONTROL, inheritable=False)
         os.close(fd)
 
 
-def _shut_standard_streams() -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    os.close(null)
+def _fork() -> int:
+    """0 in the new process, else its pid; NO_FORK when there is no room for one."""
+    try:
+        return system.clone(system.CLONE_PARENT)
+    except OSError:
+        return wire.NO_FORK
+
+
+def _shareable() -> bool:
+    """Whether forks of this process would share nothing: an open file has one position for all of them."""
+    free = os.dup(CONTROL)
+    os.close(free)
+    return free == CONTROL + 1

@@ -35,6 +35,21 @@ def statements(source: str) -> list[ast.stmt]:
     return ast.parse(source).body  # the file name in its messages is "<unknown>", as in the released outputs
 
 
+def statements_after(known: str, source: str) -> list[ast.stmt] | None:
+    """Those that `source` has after the program `known`, which it begins with; None if it must be parsed whole.
+
+    What follows a complete program at a line's start and is a complete program itself adds its statements and
+    changes none. So a long history need not be parsed again.
+    """
+    rest = source.removeprefix(known)
+    if not source.startswith(known) or not (known.endswith("\n") or rest.startswith("\n")):
+        return None
+    try:
+        return statements("\n" * known.count("\n") + rest)  # with the line numbers of the whole
+    except Exception:  # it continues a block, or is wrong: only the whole text can tell
+        return None
+
+
 def ends(body: Sequence[ast.stmt]) -> list[End]:
     """Where the statements end.
 

@@ -1,53 +1,45 @@
 """Processes that model-written code has started and left behind.
 
-Limits make them rare (a node may not fork), but a history is replayed in a node that may be forked, and for
-real root the limit does not hold. They come to the cell, which adopts orphans, and are ended after each
-expansion.
+Where the fork guard is missing they are possible, if rare: they come to the cell, which adopts orphans, and are
+ended after each expansion. With it there is one way: a node that was told to fork does so and hides the new one.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 
-def end_all() -> None:
-    """Kill and reap all descendants. Call only while no node of the cell's own is alive."""
-    while _any_left():
-        family = _freeze()
-        for pid in family:
+def end_all(known: Collection[int]) -> None:
+    """Kill all descendants of this process that are not `known`, and reap those that are its children."""
+    if not os.path.isdir("/proc/self"):  # namespaces without it, which end with the cell
+        return
+    while strangers := _descendants().difference(known):
+        frozen: set[int] = set()
+        while new := strangers - frozen:  # stop them, again and again: then none can fork away
+            for pid in new:
+                _signal(pid, signal.SIGSTOP)
+            frozen |= new
+            strangers = _descendants().difference(known)
+        for pid in frozen:
             _signal(pid, signal.SIGKILL)
-
-
-def _any_left() -> bool:
-    """Reap what has ended; whether a living child remains. One system call when there is no child."""
-    try:
-        while True:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return True
-    except ChildProcessError:
-        return False
-
-
-def _freeze() -> set[int]:
-    """Stop all descendants, again and again until there is no new one: then none can fork away."""
-    frozen: set[int] = set()
-    while new := _descendants() - frozen:
-        for pid in new:
-            _signal(pid, signal.SIGSTOP)
-        frozen |= new
-    return frozen
+        for pid in frozen:
+            _reap(pid)
 
 
 def _descendants() -> set[int]:
+    """Living ones, and zombies that are this process's own children."""
+    me = os.getpid()
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            children.setdefault(_parent(entry), []).append(int(entry))
+            state, parent = _state(entry)
+            if state != "Z" or parent == me:
+                children.setdefault(parent, []).append(int(entry))
     found: set[int] = set()
-    queue = [os.getpid()]
+    queue = [me]
     while queue:
         below = children.get(queue.pop(), [])
         found.update(below)
@@ -55,12 +47,20 @@ def _descendants() -> set[int]:
     return found
 
 
-def _parent(entry: str) -> int:
+def _state(entry: str) -> tuple[str, int]:
     try:
         stat = Path("/proc", entry, "stat").read_text()
     except OSError:  # it has ended meanwhile
-        return 0
-    return int(stat.rpartition(")")[2].split()[1])
+        return "", 0
+    state, parent = stat.rpartition(")")[2].split()[:2]
+    return state, int(parent)
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:  # not ours: it comes to us when its parent ends
+        return
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -23,6 +23,10 @@ _SCIENTIFIC_NAMES = re.compile(r"\bscipy\b")
 _SYMBOLIC_NAMES = re.compile(r"\b(?:numpy|sympy|mpmath)\b")
 
 
+BELOW = {"symbolic": "standard", "scientific": "symbolic"}
+"""The tier that has most of what a tier needs: its process is forked, then loads the rest."""
+
+
 def tier_of(pieces: Iterable[str]) -> str:
     """The tier that a program needs, by the library names in its text."""
     source = "\n".join(pieces)

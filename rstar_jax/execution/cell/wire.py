@@ -10,6 +10,7 @@ from typing import Any
 
 HEADER = struct.Struct("!I")
 MAX_MESSAGE = 4 << 20  # bytes; the longest program or output, escaped, is well below
+NO_FORK = 0xFFFFFFFF  # in place of a pid
 
 
 class BadMessage(ValueError):
@@ -59,15 +60,15 @@ def receive(sock: socket.socket, deadline: float | None = None) -> dict[str, Any
     return decode(_exactly(sock, body_length(header), deadline))
 
 
-def send_fd(sock: socket.socket, fd: int) -> None:
-    """Hand over an open file, which is a request to be forked; the answer is a pid."""
-    socket.send_fds(sock, [b"f"], [fd])
+def send_command(sock: socket.socket, command: bytes, fd: int | None = None) -> None:
+    """One byte, and an open file if there is one to hand over."""
+    socket.send_fds(sock, [command], [] if fd is None else [fd])
 
 
-def receive_fd(sock: socket.socket) -> int | None:
-    """The file that `send_fd` has sent; None at the end of the stream."""
-    _, fds, _, _ = socket.recv_fds(sock, 1, 1)
-    return fds[0] if fds else None
+def receive_command(sock: socket.socket) -> tuple[bytes, int | None]:
+    """What `send_command` has sent; b"" at the end of the stream."""
+    command, fds, _, _ = socket.recv_fds(sock, 1, 1)
+    return command, fds[0] if fds else None
 
 
 def send_pid(sock: socket.socket, pid: int) -> None:
@@ -77,6 +78,31 @@ def send_pid(sock: socket.socket, pid: int) -> None:
 def receive_pid(sock: socket.socket, deadline: float) -> int:
     """Raises BadMessage, and TimeoutError at `deadline`."""
     return HEADER.unpack(_exactly(sock, HEADER.size, deadline))[0]
+
+
+class Inbox:
+    """Puts messages together from what a socket gives without waiting."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def read(self, sock: socket.socket) -> dict[str, Any] | None:
+        """The next message, or None while it is not all there. Call when the socket can be read.
+
+        Raises BadMessage, also at the end of the stream, and ConnectionError.
+        """
+        part = sock.recv(1 << 16, socket.MSG_DONTWAIT)
+        if not part:
+            raise BadMessage("the stream ended")
+        self._data += part
+        if len(self._data) < HEADER.size:
+            return None
+        end = HEADER.size + body_length(bytes(self._data[: HEADER.size]))
+        if len(self._data) < end:
+            return None
+        body = bytes(self._data[HEADER.size : end])
+        del self._data[:end]
+        return decode(body)
 
 
 def _exactly(sock: socket.socket, count: int, deadline: float | None) -> bytes:
@@ -93,7 +119,8 @@ def _exactly(sock: socket.socket, count: int, deadline: float | None) -> bytes:
 
 def _arm(sock: socket.socket, deadline: float | None) -> None:
     if deadline is None:
-        sock.settimeout(None)
+        if sock.gettimeout() is not None:  # a node may not even ask the kernel for it
+            sock.settimeout(None)
         return
     remaining = deadline - time.monotonic()
     if remaining <= 0:
