@@ -2,8 +2,9 @@
 
     python experiments/evolve.py --config cpu
 
-Rounds, rollouts and escalation are the paper's; candidates per step are fewer (5, 4, 4, 6 instead of 5, 8, 8, 16). The
-sampling temperature, which the paper does not give, is 0.8: a model this small spreads much of its mass over digits.
+Rounds, rollouts and escalation are the paper's; candidates per step are fewer (5, 4, 4, 5 instead of 5, 8, 8, 16). A round
+has about a thousand preference pairs here, so the PPM learns those of all rounds so far. The sampling temperature,
+which the paper does not give, is 0.8: a model this small spreads much of its mass over digits.
 """
 
 import dataclasses
