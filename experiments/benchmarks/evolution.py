@@ -49,6 +49,7 @@ def claims(runs: Sequence[RunSummary]) -> list[Claim]:
     found += [
         Claim(f"greedy: round {k + 1} over round {k}", _gain(runs, _greedy(k), _greedy(k + 1)), 0.0) for k in (1, 2, 3)
     ]
+    found.append(Claim("greedy: round 4 over round 1", _gain(runs, _greedy(1), _greedy(4)), 0.0))
     found += [
         Claim(f"System 2 over greedy in round {k}", _gain(runs, _greedy(k), _system2(k)), 0.05 if k == 4 else 0.0)
         for k in (2, 3, 4)
