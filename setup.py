@@ -26,6 +26,7 @@ setup(
         "reasoning-gym==0.1.25",
         "pyarrow>=18",
         "httpx>=0.27",
+        "psutil>=6",
         "etils[epath]>=1.9",
         "jaxtyping>=0.3",
         "tyro>=0.9",

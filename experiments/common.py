@@ -24,12 +24,16 @@ _ROOT = pathlib.Path(__file__).parents[1]
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """config: a name in experiments/configs or a path to such a file. run_dir: by default runs/CONFIG-sSEED."""
+    """config: a name in experiments/configs or a path to such a file. run_dir: by default runs/CONFIG-sSEED.
+
+    require_sandbox: refuse to run where the sandbox of the executor would have a hole.
+    """
 
     config: str = "cpu"
     seed: int = 0
     run_dir: pathlib.Path | None = None
     mesh: tuple[int, int, int] = (1, 1, 1)  # sizes of the axes data, fsdp, tensor
+    require_sandbox: bool = False
 
 
 def load_config(name: str, seed: int) -> EvolutionConfig:
@@ -55,6 +59,9 @@ async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]]) -> Any:
     """Claim the run directory and do the work there."""
     config, run = load_config(flags.config, flags.seed), run_dir(flags)
     claim(run, config)
+    if flags.require_sandbox:  # no part of what a run is: its results do not depend on it
+        executor = dataclasses.replace(config.executor, require_sandbox=True)
+        config = dataclasses.replace(config, executor=executor)
     set_up_jax(str(_ROOT / "runs" / ".compiled"))
     async with open_lab(config, run, make_mesh(*flags.mesh)) as lab:
         return await work(lab)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import pathlib
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from rstar_jax.errors import InputError, run_main
 from rstar_jax.evaluation.intervals import Interval, bootstrap_seed_counts, bootstrap_seeds
 from rstar_jax.evaluation.report import print_report
 from rstar_jax.evaluation.summary import RoundSummary, RunSummary, Scores, merge, read_summary
+from rstar_jax.files import write_json
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -133,7 +133,7 @@ def main() -> None:
         print(f"  {claim.name:{width}}  {d.estimate:+.1%} [{d.low:+.1%}, {d.high:+.1%}]  {claim.verdict}")
     if flags.json:
         figures = {claim.name: claim.difference.estimate for claim in results}
-        flags.json.write_text(json.dumps(figures | {"seeds": len(runs)}, indent=1))
+        write_json(flags.json, figures | {"seeds": len(runs)})
 
 
 if __name__ == "__main__":

@@ -35,14 +35,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psutil
 import tyro
 from executor_programs import Program, generate, official
+from process_family import below, proportional_mb
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
-from rstar_jax.execution.cell.memory import proportional_bytes
 from rstar_jax.files import write_json
 
 Expansion = tuple[tuple[str, ...], list[str]]
@@ -119,18 +120,13 @@ def alone_ms(walks: list[list[Expansion]]) -> float:
 
 def family_cpu(tops: list[int]) -> float:
     """CPU seconds of processes and all their descendants, those that have ended included."""
-    parents, total = {}, 0.0
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
-            own = int(Path("/proc", entry, "schedstat").read_text().split()[0]) / 1e9
-            ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-            parents[int(entry)] = (int(fields[1]), own + ended)
-    family = set(tops)
-    while more := {pid for pid, (parent, _) in parents.items() if parent in family} - family:
-        family |= more
-    for pid in family & parents.keys():
-        total += parents[pid][1]
+    total = 0.0
+    for process in [psutil.Process(top) for top in tops] + below(tops):
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+            ended = process.cpu_times()
+            # Finer than the hundredths of a second that psutil reads.
+            own = int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1e9
+            total += own + ended.children_user + ended.children_system
     return total
 
 
@@ -221,35 +217,13 @@ async def memory(quick: bool, source: str) -> dict[str, float]:
     async with ExecutorPool(ExecutorConfig(cells=1, snapshots=2 * count, snapshot_mb=16_384)) as pool:
         await pool.expand((), [source])
         await asyncio.sleep(2)  # until what earlier pools held is free again
-        before = _available_mb()
+        before = psutil.virtual_memory().available
         await pool.expand((source,), [f"x = {k}\nprint(x)\n" for k in range(count)])
-        used = (before - _available_mb()) / count
+        used = (before - psutil.virtual_memory().available) / 1e6 / count
         estimated = pool.metrics.snapshot_bytes / pool.metrics.snapshots / 1e6
-        sizes = [size for size in map(proportional_bytes, _nodes(pool.cell_pids)) if size]
-    exact = statistics.fmean(sizes) / 1e6 if sizes else float("nan")
+        nodes = [process for process in below(pool.cell_pids) if not process.children()]
+        exact = statistics.fmean(map(proportional_mb, nodes))
     return {"pss_mb": exact, "pss_estimated_mb": estimated, "mem_available_mb": used, "states_per_gb": 1e3 / used}
-
-
-def _available_mb() -> float:
-    (line,) = [line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable")]
-    return int(line.split()[1]) / 1e3
-
-
-def _nodes(tops: list[int]) -> Iterator[int]:
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            parent = int(Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in tops or any(parent == pid for pid in _children(tops)):
-                yield int(entry)
-
-
-def _children(tops: list[int]) -> list[int]:
-    found = list(tops)
-    for pid in found:  # grows while we walk over it: through bubblewrap's processes to the supervisor
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
-        if name == "bwrap":
-            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return found
 
 
 def fork_floor(tier: str) -> dict[str, float]:

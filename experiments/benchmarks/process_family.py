@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import os
 import time
-from pathlib import Path
+from collections.abc import Iterable
+
+import psutil
 
 HEADER = f"{'steps':>8}{'steps/s':>9}{'parent MB':>11}{'descriptors':>13}{'processes':>11}{'cells MB':>10}"
 
@@ -26,8 +29,8 @@ class Sample:
     def take(cls, steps: int, steps_per_s: float) -> Sample:
         """Look now."""
         family = descendants()
-        cells = sum(_kilobytes(pid, "smaps_rollup", "Pss:") for pid in family) / 1024
-        parent = _kilobytes(os.getpid(), "status", "VmRSS:") / 1024
+        cells = sum(map(proportional_mb, family))
+        parent = psutil.Process().memory_info().rss / 1e6
         open_now = len(os.listdir("/proc/self/fd"))
         return cls(steps, round(steps_per_s, 1), round(parent, 1), open_now, len(family), round(cells, 1))
 
@@ -44,21 +47,14 @@ def adopt_orphans() -> None:
         raise OSError("this kernel has no subreapers")
 
 
-def descendants(zombies: bool = False) -> set[int]:
-    """Children, their children and so on. Of those that have ended, only if asked."""
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                state, parent = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[:2]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if zombies or state != "Z":
-                parents[int(entry)] = int(parent)
-    family = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= more
-    return family - {os.getpid()}
+def below(pids: Iterable[int]) -> list[psutil.Process]:
+    """Children of processes, their children and so on, those that have ended included."""
+    return [process for pid in pids for process in psutil.Process(pid).children(recursive=True)]
+
+
+def descendants(zombies: bool = False) -> list[psutil.Process]:
+    """Those below this process. Of those that have ended, only if asked."""
+    return [process for process in below([os.getpid()]) if zombies or _lives(process)]
 
 
 def processes_left(seconds: float) -> int:
@@ -69,9 +65,14 @@ def processes_left(seconds: float) -> int:
     return count
 
 
-def _kilobytes(pid: int, name: str, field: str) -> int:
-    try:
-        lines = Path("/proc", str(pid), name).read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(field))
+def proportional_mb(process: psutil.Process) -> float:
+    """PSS: its own pages and its share of those that it shares; 0 of one that has ended or may not be seen."""
+    with contextlib.suppress(psutil.Error):
+        return process.memory_full_info().pss / 1e6
+    return 0.0
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -56,7 +56,7 @@ def config(seed: int = 0) -> EvolutionConfig:
         base=BaseConfig(
             documents=40_000,
             vocab_size=640,
-            # Muon: with AdamW, when reading is learned depends on the seed, and is often too late.
+            # Muon: with AdamW one of five runs had not learned to read by the end (base/metrics.jsonl shows it).
             train=dataclasses.replace(
                 training, epochs=1, optimizer="muon", batch_size=11, row_length=128, learning_rate=5e-3, seed=seed
             ),
@@ -83,6 +83,6 @@ def config(seed: int = 0) -> EvolutionConfig:
         ),
         engine=EngineConfig(lengths=LENGTHS, slots=64, decode_steps=8, chunk=32),
         scoring=ScoringConfig(lengths=LENGTHS),
-        # The steps here take microseconds: replaying a few costs less than keeping states.
+        # Steps are light here, and keeping their states gains nothing (experiments/benchmarks/executor.py, replay).
         executor=ExecutorConfig(cpu_seconds=1, wall_seconds=4.0, memory_mb=512, snapshots=0),
     )

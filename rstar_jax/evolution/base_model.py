@@ -3,7 +3,7 @@
 The paper's base models can read and quote text before they see a trajectory. A model from scratch cannot, and learning
 that anew in every round would take most of a round's time. So the example makes its base once: it learns to quote
 numbers and expressions from sentences. The corpus holds sentences of training questions with random numbers in them,
-each followed by a quotation; no answers, no methods, no code, no trajectory format, and every round starts from it.
+each followed by two quotations; no answers, no methods, no code, no trajectory format, and every round starts from it.
 """
 
 from __future__ import annotations

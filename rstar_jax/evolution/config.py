@@ -75,6 +75,11 @@ class EvolutionConfig:
     executor: ExecutorConfig = ExecutorConfig()
     concurrency: int = 64
 
+    def __post_init__(self) -> None:
+        searches = [round.search for round in self.rounds] + [self.evaluation.search]
+        if any(search.merge_states for search in searches) and not self.executor.states:
+            raise ValueError("merge_states needs an executor that names states: set ExecutorConfig.states")
+
     def pair_rounds(self, number: int) -> range:
         """The rounds whose pairs the PPM of round `number` learns."""
         return range(number if self.pairs_from == "round" else 1, number + 1)

@@ -18,7 +18,8 @@ from rstar_jax.errors import InputError
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.files import read_json, write_json
 
-_FREE = ("concurrency", "name")  # fields on which no result depends
+# Fields on which no result depends.
+_FREE = ("concurrency", "name", *(f"executor.{name}" for name in ("cells", "snapshots", "snapshot_mb", "require_sandbox")))
 
 
 @dataclasses.dataclass(frozen=True)

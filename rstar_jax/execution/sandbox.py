@@ -6,12 +6,14 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 
+from rstar_jax.errors import InputError
+
 from .cell.sandbox.layers import LAYERS
 
 log = logging.getLogger(__name__)
 
 
-class SandboxMissing(RuntimeError):
+class SandboxMissing(InputError):
     """`require_sandbox` is set and the sandbox has a hole."""
 
 

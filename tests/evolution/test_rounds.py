@@ -33,6 +33,12 @@ def test_escalation_has_to_ascend():
     assert Round(2, "policy", presets.paper(2), escalation=(17,)).escalation == (17,)
 
 
+def test_states_can_be_merged_only_where_they_have_names():
+    merging = Round(1, "bootstrap", dataclasses.replace(presets.paper(1), merge_states=True))
+    with pytest.raises(ValueError, match=r"ExecutorConfig\.states"):
+        EvolutionConfig("x", ModelConfig(8, 8, 1, 1, 1, 8, 8), rounds=(merging,))
+
+
 def test_the_ppm_learns_the_pairs_of_its_own_round_or_of_all_so_far():
     config = EvolutionConfig("x", ModelConfig(8, 8, 1, 1, 1, 8, 8))
     assert list(config.pair_rounds(3)) == [3]  # section 3.4.2

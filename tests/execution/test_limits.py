@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+import psutil
 import pytest
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
@@ -142,7 +143,7 @@ def test_without_a_filter_strays_are_still_ended(runner: asyncio.Runner) -> None
 
 
 def _names() -> set[str]:
-    return {name for _, state, name in all_processes().values() if state != "Z"}
+    return {one["name"] for one in all_processes().values() if one["status"] != psutil.STATUS_ZOMBIE}
 
 
 @pytest.mark.skipif(not as_root, reason="cells change their user only when started as root")
@@ -186,4 +187,4 @@ def test_no_process_outlives_the_parent(number: signal.Signals) -> None:
 
 
 def _alive() -> set[int]:
-    return {pid for pid, (_, state, _) in all_processes().items() if state != "Z"}
+    return {pid for pid, one in all_processes().items() if one["status"] != psutil.STATUS_ZOMBIE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+import psutil
 import pytest
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
@@ -172,6 +173,6 @@ def test_what_waits_stands_still(runner: asyncio.Runner) -> None:
             assert await pool.expand((program,), ["print(1)"]) == [Execution("ok", "1")]  # replayed
             nodes = set(nodes_of(pool.cell_pids[0]))
             processes = all_processes()  # a node that is gone by now has stopped for good
-            assert {"R"}.isdisjoint(processes[pid][1] for pid in nodes if pid in processes)
+            assert {psutil.STATUS_RUNNING}.isdisjoint(processes[pid]["status"] for pid in nodes if pid in processes)
 
     runner.run(scenario())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 ASSUMED_BYTES = 4 << 20  # where the kernel does not say
@@ -31,29 +32,37 @@ def resident_bytes(pid: int) -> int | None:
         return None
 
 
+@dataclasses.dataclass
+class _Template:
+    """What is known of the processes that descend from one: its resident bytes, their mean PSS, how many."""
+
+    resident: int
+    mean: float = ASSUMED_BYTES
+    asked: int = 0
+
+
 class Estimator:
     """PSS of processes, read from the kernel for one in eight and for those that have grown.
 
     The kernel walks all pages to tell it (0.06 ms for a bare interpreter, 0.3 ms with SymPy, measured), so the
-    others are taken for the mean of those measured before.
+    others are taken for the mean of those of the same template measured before.
     """
 
     def __init__(self) -> None:
-        self._usual: dict[int, int] = {}  # resident bytes by template
-        self._mean = float(ASSUMED_BYTES)
-        self._asked = 0
+        self._templates: dict[int, _Template] = {}
 
     def bytes(self, pid: int, template: int) -> int:
         """Estimated PSS of a process that descends from a template."""
-        if template not in self._usual:
-            self._usual[template] = resident_bytes(template) or 0
-        self._asked += 1
-        grown = (resident_bytes(pid) or 0) > self._usual[template] + _GROWTH
-        if not grown and self._asked % _EVERY != 1:
-            return int(self._mean)
+        if template not in self._templates:
+            self._templates[template] = _Template(resident_bytes(template) or 0)
+        usual = self._templates[template]
+        usual.asked += 1
+        grown = (resident_bytes(pid) or 0) > usual.resident + _GROWTH
+        if not grown and usual.asked % _EVERY != 1:
+            return int(usual.mean)
         measured = proportional_bytes(pid)
         if measured is None:
-            return int(self._mean)
+            return int(usual.mean)
         if not grown:
-            self._mean += (measured - self._mean) / (1 if self._asked == 1 else _EVERY)
+            usual.mean += (measured - usual.mean) / (1 if usual.asked == 1 else _EVERY)
         return measured

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.search.protocols import Execution
+from tests.execution import family
 
-from . import processes
 from .corpus import ATTACKS, PRELUDE, Attack
 from .surroundings import TOKEN_VARIABLE, Surroundings
 
@@ -94,7 +94,7 @@ class Siege:
         for change in self._surroundings.changes(number):
             self._complain(attack, f"changed files: {change}")
         marker = self._surroundings.marker(number)
-        for name in processes.settle(lambda: processes.marked(marker), 1.0):
+        for name in family.settle(lambda: family.marked(marker), 1.0):
             self._complain(attack, f"left a process: {name}")
 
     def _complain(self, attack: Attack, text: str) -> None:
@@ -117,7 +117,7 @@ async def besiege(order: dict, surroundings: Surroundings) -> dict[str, list[str
                 await siege.run(attack, number, not attack.endless or order["thorough"])
 
         await asyncio.gather(*[lane() for _ in range(config.cells)])
-        idle = processes.settle(processes.burning, 4.0)
+        idle = family.settle(family.burning, 4.0)
         if idle:
             siege.complaints["afterwards"] = [f"still at work: {idle}"]
     return siege.complaints
@@ -130,14 +130,14 @@ def _frozen(options: dict) -> dict:
 
 def main() -> None:
     """Carry out the order on the command line."""
-    processes.adopt_orphans()
+    family.adopt_orphans()
     surroundings = Surroundings(os.environ[TOKEN_VARIABLE])
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = family.open_files()
     try:
         complaints = asyncio.run(besiege(json.loads(sys.argv[1]), surroundings))
         last = complaints.setdefault("afterwards", [])
-        last += [f"process left: {p.name} {p.command[:80]}" for p in processes.settle(processes.descendants, 5.0)]
-        if len(os.listdir("/proc/self/fd")) > descriptors:
+        last += [f"process left: {process}" for process in family.settle(family.descendants, 5.0)]
+        if family.open_files() > descriptors:
             last.append("descriptors left")
     finally:
         surroundings.close()
