@@ -52,17 +52,25 @@ def below(pids: Iterable[int]) -> list[psutil.Process]:
     return [process for pid in pids for process in psutil.Process(pid).children(recursive=True)]
 
 
-def descendants(zombies: bool = False) -> list[psutil.Process]:
-    """Those below this process. Of those that have ended, only if asked."""
-    return [process for process in below([os.getpid()]) if zombies or _lives(process)]
+def descendants() -> list[psutil.Process]:
+    """Those below this process, zombies included."""
+    return below([os.getpid()])
 
 
 def processes_left(seconds: float) -> int:
     """How many descendants there still are when that time is over, or 0 as soon as there are none."""
     deadline = time.monotonic() + seconds
-    while (count := len(descendants())) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while (count := _reaped_and_left()) and time.monotonic() < deadline:
+        time.sleep(0.1)
     return count
+
+
+def _reaped_and_left() -> int:
+    """Do what an init does for orphans that have ended: bubblewrap leaves one for each cell. Then count the others."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    return len(descendants())
 
 
 def proportional_mb(process: psutil.Process) -> float:
@@ -70,9 +78,3 @@ def proportional_mb(process: psutil.Process) -> float:
     with contextlib.suppress(psutil.Error):
         return process.memory_full_info().pss / 1e6
     return 0.0
-
-
-def _lives(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
