@@ -226,11 +226,11 @@ async def memory(quick: bool, source: str) -> dict[str, float]:
     return {"pss_mb": exact, "pss_estimated_mb": estimated, "mem_available_mb": used, "states_per_gb": 1e3 / used}
 
 
-def fork_floor(tier: str) -> dict[str, float]:
-    """What `executor_forks.py` prints for a tier."""
+def fork_floor(workload: str) -> dict[str, float]:
+    """What `executor_forks.py` prints for a workload."""
     script = Path(__file__).with_name("executor_forks.py")
     environment = {**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, script, tier], check=True, capture_output=True, env=environment)
+    done = subprocess.run([sys.executable, script, workload], check=True, capture_output=True, env=environment)
     return json.loads(done.stdout)
 
 
@@ -278,10 +278,10 @@ def main(options: Options) -> None:
     for row in rows:
         name = f"{row.workload}_{row.siblings}_{row.way.replace(' ', '_')}"
         flat |= {f"{name}_{key}": value for key, value in dataclasses.asdict(row).items() if isinstance(value, float)}
-    for tier, source in {"standard": "import math\n", "symbolic": "import sympy\n"}.items():
-        figures = {**asyncio.run(memory(options.quick, source)), **fork_floor(tier)}
-        flat |= {f"{tier}_{key}": round(value, 3) for key, value in figures.items()}
-        print(f"\n{tier}: " + ", ".join(f"{key} {value:.3g}" for key, value in figures.items()))
+    for workload, source in {"light": "import math\n", "sympy": "import sympy\n"}.items():
+        figures = {**asyncio.run(memory(options.quick, source)), **fork_floor(workload)}
+        flat |= {f"{workload}_{key}": round(value, 3) for key, value in figures.items()}
+        print(f"\n{workload}: " + ", ".join(f"{key} {value:.3g}" for key, value in figures.items()))
     found = goals(rows)
     print("", *verdicts(found), sep="\n")
     if options.json is not None:

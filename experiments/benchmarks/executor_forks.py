@@ -1,68 +1,120 @@
 """What the kernel asks for a fork: the floor under the executor's cost for a step.
 
-    python experiments/benchmarks/executor_forks.py TIER
+    python experiments/benchmarks/executor_forks.py WORKLOAD [--programs N]
 
-Prints JSON: CPU milliseconds of fork, exit and wait in a process with a tier's libraries, when the fork does
-nothing and when it runs one light snippet, with the pages copied; and the same snippet's cost without a fork.
+WORKLOAD is `light` or `sympy`: programs of `executor_programs.py`. Each of their steps runs twice, in a process with
+the workload's libraries that is arranged as a cell's: in a fork that ends after it, then in the process itself. No
+executor takes part. Prints JSON: CPU milliseconds of a fork that does nothing, with its exit and wait; of a step here;
+what the fork adds to a step; the pages that the step makes the kernel copy or add; and microseconds per copied page,
+when each is written to and when the kernel is asked for all at once, so whether copying or trapping costs more. Takes
+seconds.
 """
 
 from __future__ import annotations
 
-import gc
+import contextlib
+import dataclasses
 import io
 import json
+import mmap
 import os
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
+from typing import Any
+
+import tyro
+from executor_programs import generate
 
 from rstar_jax.execution.cell import node, system, tiers
-from rstar_jax.execution.cell.interpreter import Interpreter
 
+TIERS = {"light": "standard", "sympy": "symbolic"}
 TIMES = 200
-SNIPPET = "total = 0\nfor k in range(3):\n    total += k * k\nprint(total)\n"
+PAGES = 2000
+MADV_NOHUGEPAGE, MADV_POPULATE_WRITE = 15, 23
 
 
-def snippet() -> None:
-    """One step in a fresh namespace."""
-    Interpreter(1024).advance(SNIPPET)
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Command-line options."""
+
+    workload: tyro.conf.Positional[str]
+    programs: int = 20
 
 
-def forked(run: Callable[[], None]) -> tuple[float, float]:
-    """Median CPU milliseconds, this process's included, and page faults of a fork that does `run`."""
-    costs, faults = [], []
-    for _ in range(TIMES):
-        started = time.process_time()
-        pid = system.clone()
-        if pid == 0:
-            run()
-            os._exit(0)
-        _, _, usage = os.wait4(pid, 0)
-        costs.append(time.process_time() - started + usage.ru_utime + usage.ru_stime)
-        faults.append(usage.ru_minflt)
-    return statistics.median(costs) * 1e3, statistics.median(faults)
-
-
-def main() -> None:
-    """Measure in this process, which becomes like a cell's clean process."""
-    tiers.load(sys.argv[1])
-    output, sys.stdout = sys.stdout, io.StringIO()
-    for _ in range(20):
-        snippet()
+def forked(run: Callable[[], object]) -> tuple[float, int]:
+    """CPU seconds, this process's included, and page faults of a fork that does `run`."""
     started = time.process_time()
-    for _ in range(TIMES):
-        snippet()
-    alone = (time.process_time() - started) / TIMES * 1e3
-    gc.collect()
-    node.make_forkable()
-    nothing, _ = forked(lambda: None)
-    step, faults = forked(snippet)
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures = {"mb": resident, "alone_ms": alone, "fork_ms": nothing, "fork_and_step_ms": step, "faults": faults}
-    print(json.dumps({name: round(value, 3) for name, value in figures.items()}), file=output)
+    pid = system.clone()
+    if pid == 0:
+        run()
+        os._exit(0)
+    _, _, usage = os.wait4(pid, 0)
+    return time.process_time() - started + usage.ru_utime + usage.ru_stime, usage.ru_minflt
+
+
+def step(source: str, namespace: dict[str, Any]) -> float:
+    """CPU seconds of a step, its output thrown away."""
+    started = time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        exec(source, namespace)
+    return time.process_time() - started
+
+
+def measure(options: Options) -> dict[str, float]:
+    """All figures; this process becomes like a cell's clean process."""
+    tiers.load(TIERS[options.workload])
+    here, added, faults = [], [], []
+    for program in generate(options.workload, options.programs):
+        if options.workload == "sympy":
+            __import__("sympy").core.cache.clear_cache()
+        node.make_forkable()
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        for source in program:
+            cost, copied = forked(lambda source=source, namespace=namespace: step(source, namespace))
+            here.append(step(source, namespace))
+            added.append(cost - here[-1])
+            faults.append(copied)
+    nothing = [forked(lambda: None)[0] for _ in range(TIMES)]
+    return {
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "fork_ms": statistics.median(nothing) * 1e3,
+        "step_ms": statistics.fmean(here) * 1e3,
+        "fork_adds_ms": statistics.fmean(added) * 1e3,
+        "faults": statistics.fmean(faults),
+    }
+
+
+def page_copies() -> dict[str, float]:
+    """Microseconds per page that a fork copies, by either way."""
+    memory = mmap.mmap(-1, PAGES * mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(MADV_NOHUGEPAGE)
+
+    def write() -> None:
+        for offset in range(0, len(memory), mmap.PAGESIZE):
+            memory[offset] = 1
+
+    write()
+    started = time.process_time()
+    write()
+    loop = time.process_time() - started
+    costs = {
+        name: statistics.median(forked(run)[0] for _ in range(20))
+        for name, run in {
+            "nothing": lambda: None,
+            "by_traps": write,
+            "at_once": lambda: memory.madvise(MADV_POPULATE_WRITE),
+        }.items()
+    }
+    extra = {"by_traps": costs["by_traps"] - loop, "at_once": costs["at_once"]}
+    return {f"copy_{name}_us": (cost - costs["nothing"]) / PAGES * 1e6 for name, cost in extra.items()}
+
+
+def main(options: Options) -> None:
+    figures = measure(options) | page_copies()
+    print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
 
 if __name__ == "__main__":
-    main()
+    main(tyro.cli(Options))
