@@ -92,6 +92,7 @@ def test_ctrl_c_of_a_real_process_prints_no_stack_trace() -> None:
             time.sleep(600)
         run_main(main)
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored, and so its children
     command = [sys.executable, "-c", textwrap.dedent(code)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

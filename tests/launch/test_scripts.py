@@ -167,6 +167,7 @@ def test_killed_installation_is_not_taken_for_a_finished_one(repository: Reposit
 
 
 def test_ctrl_c_is_a_sentence(repository: Repository) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored, and so its children
     process = repository.start(PIP_TAKES="60")
     repository.wait_for("-m pip")
     os.killpg(process.pid, signal.SIGINT)
