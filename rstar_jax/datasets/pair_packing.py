@@ -94,7 +94,7 @@ def pack_pairs(groups: Sequence[Group], length: int, seed: int = 0) -> Packed:
     rows = first_fit([part.length for part in parts], length, seed)
     most = max((sum(len(parts[index].pairs) for index in row) for row in rows), default=0)
     most += -most % _PAIR_MULTIPLE
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         name: np.zeros((len(rows), length), np.int32)
         for name in ("tokens", "positions", "segments", "branches")
     }

@@ -18,8 +18,9 @@ from rstar_jax.errors import InputError
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.files import read_json, write_json
 
+_FREE_OF_THE_EXECUTOR = ("cells", "snapshots", "snapshot_mb", "require_sandbox")
 # Fields on which no result depends.
-_FREE = ("concurrency", "name", *(f"executor.{name}" for name in ("cells", "snapshots", "snapshot_mb", "require_sandbox")))
+_FREE = ("concurrency", "name", *(f"executor.{name}" for name in _FREE_OF_THE_EXECUTOR))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -115,7 +115,7 @@ class PPMScorer:
         prompt = next(iter(fitting.values()), [])[:trunk]
         raw = await self.engine.score(prompt, branches)
         scored = {name: math.tanh(value / self.scale) for name, value in zip(fitting, raw, strict=True)}
-        return {name: scored.get(name, self.overlong) for name in encoded}
+        return scored if self.overlong is None else dict.fromkeys(encoded, self.overlong) | scored
 
 
 def _common(sequences: Sequence[Sequence[int]]) -> int:

@@ -51,7 +51,7 @@ def put_rows(cache: Cache, rows: Int[Array, " R"], new: Cache) -> Cache:
     """The store with `new` at `rows`; a row number beyond the store is dropped."""
     # Rows move between devices of the data axes here, which only the compiler's own partitioning can express.
     put = jax.sharding.auto_axes(lambda store, rows, new: store.at[rows].set(new, mode="drop"), out_sharding=KEYS)
-    return jax.tree.map(lambda store, row: put(store, rows, row), cache, new)
+    return jax.tree.map(lambda store, row: put(store, rows, row), cache, new)  # pyright: ignore[reportCallIssue]
 
 
 def prefill(

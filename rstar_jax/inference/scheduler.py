@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -72,13 +73,15 @@ class Lane:
         self.candidates: list[Candidate | None] = [None] * slots
         self.ready: collections.deque[Request] = collections.deque()
         self.waited = 0  # dispatches since its last one
-        self.state = Slots(
-            *(np.zeros(slots, np.int32) for _ in range(5)),
-            key=np.zeros((slots, 2), np.uint32),
-            temperature=np.zeros(slots, np.float32),
-            top_p=np.ones(slots, np.float32),
-            top_k=np.zeros(slots, np.int32),
-        )
+        # The host writes to these; a dispatch makes arrays of its device of them.
+        self._arrays: dict[str, Any] = {
+            **{name: np.zeros(slots, np.int32) for name in ("token", "position", "drawn", "limit", "candidate")},
+            "key": np.zeros((slots, 2), np.uint32),
+            "temperature": np.zeros(slots, np.float32),
+            "top_p": np.ones(slots, np.float32),
+            "top_k": np.zeros(slots, np.int32),
+        }
+        self.state = Slots(**self._arrays)
 
     @property
     def occupied(self) -> int:
@@ -93,19 +96,19 @@ class Lane:
         number, sampling = request.admitted, request.sampling
         request.admitted += 1
         self.candidates[slot] = Candidate(request, number)
-        values = Slots(
-            token=request.prompt[-1],
-            position=len(request.prompt) - 1,
-            drawn=0,
-            limit=request.limit,
-            candidate=number,
-            key=(request.key >> 32, request.key & 0xFFFFFFFF),
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-        )
-        for array, value in zip(self.state, values, strict=True):
-            array[slot] = value
+        values = {
+            "token": request.prompt[-1],
+            "position": len(request.prompt) - 1,
+            "drawn": 0,
+            "limit": request.limit,
+            "candidate": number,
+            "key": (request.key >> 32, request.key & 0xFFFFFFFF),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+        }
+        for name, value in values.items():
+            self._arrays[name][slot] = value
 
 
 class Scheduler:

@@ -33,7 +33,9 @@ class Checkpoints:
     def __init__(self, folder: AnyPath):
         keep = ocp.training.preservation_policies.LatestN(_KEPT_STATES)
         self._checkpointer = ocp.training.Checkpointer(
-            epath.Path(folder).absolute(), preservation_policy=keep, cleanup_tmp_directories=True
+            epath.Path(folder).absolute(),
+            preservation_policy=keep,  # pyright: ignore[reportArgumentType]  # Orbax's own class
+            cleanup_tmp_directories=True,
         )
 
     def __enter__(self) -> Checkpoints:

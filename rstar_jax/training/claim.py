@@ -26,7 +26,7 @@ def fingerprint(
     digest = hashlib.blake2b(digest_size=16)
     for name, array in sorted(dataset.arrays.items()):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     settings = dataclasses.asdict(config)
     for name in ("checkpoint_every", "log_every", "save_on_sigterm"):  # these change nothing in the result
         del settings[name]

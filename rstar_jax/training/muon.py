@@ -6,7 +6,8 @@ Not in the paper, which trains with AdamW. Embeddings, norms and biases keep Ada
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import jax
 import optax
@@ -36,9 +37,9 @@ def _gathered(dimensions: Any) -> optax.GradientTransformation:
     """Muon on whole matrices: orthogonality is a property of all of a matrix, so shards are brought together."""
     muon = scale_by_muon(beta=_MOMENTUM, weight_dimension_numbers=dimensions)
 
-    def update(gradient: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        places = jax.tree.map(lambda leaf: jax.typeof(leaf).sharding.spec, gradient)
-        whole = jax.tree.map(_whole, gradient), jax.tree.map(_whole, state)
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        places = jax.tree.map(lambda leaf: jax.typeof(leaf).sharding.spec, updates)
+        whole = jax.tree.map(_whole, updates), jax.tree.map(_whole, state)
         updates, state = muon.update(*whole, params)
         updates = jax.tree.map(_scaled, dimensions, updates, is_leaf=_is_dimensions)
         momentum = jax.tree.map(jax.sharding.reshard, state.mu, places)
@@ -53,7 +54,8 @@ def _whole(leaf: jax.Array) -> jax.Array:
 
 def _scaled(dimensions: MuonDimensionNumbers, update: jax.Array) -> jax.Array:
     """An orthogonal matrix of r x c has entries of root mean square max(r, c)^-1/2."""
-    rows, columns = (math.prod(update.shape[axis] for axis in axes) for axes in dimensions)
+    both = cast(Iterable[tuple[int, ...]], dimensions)
+    rows, columns = (math.prod(update.shape[axis] for axis in axes) for axes in both)
     return update * _UPDATE_RMS * max(rows, columns) ** 0.5
 
 

@@ -97,8 +97,10 @@ def make_optimizer(config: TrainConfig, axes: Any) -> optax.GradientTransformati
     Args:
       axes: the parameters' logical axes (`decoder.logical_axes`), which tell matrices from norms and biases.
     """
-    adam = {"b1": config.b1, "b2": config.b2, "eps": config.eps}
-    scale = optax.scale_by_adam(**adam) if config.optimizer == "adamw" else scale_by_muon_and_adam(axes, **adam)
+    if config.optimizer == "adamw":
+        scale = optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps)
+    else:
+        scale = scale_by_muon_and_adam(axes, b1=config.b1, b2=config.b2, eps=config.eps)
     decayed = jax.tree.map(_is_matrix, axes, is_leaf=lambda x: isinstance(x, tuple))
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm),

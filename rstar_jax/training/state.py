@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from rstar_jax.training.checkpoints import abstract_params
 class TrainState:
     """Everything that a step changes."""
 
-    step: jax.Array
+    step: jax.Array  # a ShapeDtypeStruct in an abstract state, as all leaves
     params: Params
     opt_state: Any
 
@@ -35,7 +35,7 @@ def abstract_state(
     """Shapes, dtypes and places of a state: moments rest like their parameters, scalars everywhere."""
     params = abstract_params(config, head, mesh)
     step = jax.ShapeDtypeStruct((), jnp.int32)
-    shapes = TrainState(step, params, jax.eval_shape(optimizer.init, params))
+    shapes = TrainState(cast(jax.Array, step), params, jax.eval_shape(optimizer.init, params))
 
     def place(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
         spec = leaf.sharding.spec if leaf.sharding is not None else P()

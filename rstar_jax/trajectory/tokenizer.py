@@ -38,8 +38,8 @@ class Tokenizer:
         backend.no_truncation()
         self.backend = backend
         self.pad = pad
-        self.pad_id: int = backend.token_to_id(pad)
-        self.stop_ids: tuple[int, ...] = tuple(backend.token_to_id(tag) for tag in STEP_ENDS)
+        self.pad_id = self.token_id(pad)
+        self.stop_ids = tuple(self.token_id(tag) for tag in STEP_ENDS)
 
     @property
     def vocab_size(self) -> int:

@@ -59,7 +59,8 @@ def weights(folder):
 def test_a_run_directory_belongs_to_one_config(tmp_path):
     config = tiny_config()
     claim(RunDir(tmp_path), config)
-    claim(RunDir(tmp_path), dataclasses.replace(config, concurrency=3))
+    executor = dataclasses.replace(config.executor, cells=7, require_sandbox=True)
+    claim(RunDir(tmp_path), dataclasses.replace(config, concurrency=3, executor=executor))
     other = dataclasses.replace(config, rounds=(dataclasses.replace(config.rounds[0], trees=2), *config.rounds[1:]))
     with pytest.raises(InputError, match=r"rounds\[0\].trees: was 1, now 2"):
         claim(RunDir(tmp_path), other)
