@@ -166,7 +166,8 @@ async def of_the_executor(
             for expansion in walk:
                 await run(expansion)
 
-        await asyncio.gather(*[pool.expand((), [f"import sympy  # {k}"]) for k in range(config.cells)])
+        libraries = [f"import {name}  # {k}" for name in ("sympy", "scipy") for k in range(config.cells)]
+        await asyncio.gather(*[pool.expand((), [library]) for library in libraries])  # every cell loads both
         walks = [expansions(program, siblings) for program in programs]
         before = time.process_time() + family_cpu(pool.cell_pids)
         started = time.perf_counter()

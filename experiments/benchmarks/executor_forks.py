@@ -3,7 +3,7 @@
     python experiments/benchmarks/executor_forks.py WORKLOAD [--programs N]
 
 WORKLOAD is `light` or `sympy`: programs of `executor_programs.py`. Each of their steps runs twice, in a process with
-the workload's libraries that is arranged as a cell's: in a fork that ends after it, then in the process itself. No
+the workload's libraries that is arranged as a cell's: in a fork of the step before, then in the process itself. No
 executor takes part. Prints JSON: CPU milliseconds of a fork that does nothing, with its exit and wait; of a step here;
 what the fork adds to a step; the pages that the step makes the kernel copy or add; and microseconds per copied page,
 when each is written to and when the kernel is asked for all at once, so whether copying or trapping costs more. Takes
@@ -21,7 +21,7 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tyro
@@ -62,27 +62,32 @@ def step(source: str, namespace: dict[str, Any]) -> float:
     return time.process_time() - started
 
 
+def descend(program: Sequence[str], namespace: dict[str, Any]) -> None:
+    """Each step in a fork of the one before, as the nodes of a path are."""
+    if program:
+        forked(lambda: (step(program[0], namespace), descend(program[1:], namespace)))
+
+
 def measure(options: Options) -> dict[str, float]:
     """All figures; this process becomes like a cell's clean process."""
     tiers.load(TIERS[options.workload])
-    here, added, faults = [], [], []
+    steps, here, below, faults = 0, 0.0, 0.0, 0
     for program in generate(options.workload, options.programs):
         if options.workload == "sympy":
             __import__("sympy").core.cache.clear_cache()
         node.make_forkable()
+        cost, copied = forked(lambda program=program: descend(program, {"__name__": "__main__"}))
         namespace: dict[str, Any] = {"__name__": "__main__"}
-        for source in program:
-            cost, copied = forked(lambda source=source, namespace=namespace: step(source, namespace))
-            here.append(step(source, namespace))
-            added.append(cost - here[-1])
-            faults.append(copied)
-    nothing = [forked(lambda: None)[0] for _ in range(TIMES)]
+        here += sum(step(source, namespace) for source in program)
+        below, faults, steps = below + cost, faults + copied, steps + len(program)
+    nothing = statistics.median(forked(lambda: None)[0] for _ in range(TIMES))
+    below -= options.programs * nothing  # the fork at the top, which runs no step
     return {
         "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "fork_ms": statistics.median(nothing) * 1e3,
-        "step_ms": statistics.fmean(here) * 1e3,
-        "fork_adds_ms": statistics.fmean(added) * 1e3,
-        "faults": statistics.fmean(faults),
+        "fork_ms": nothing * 1e3,
+        "step_ms": here / steps * 1e3,
+        "fork_adds_ms": (below - here) / steps * 1e3,
+        "faults": faults / steps,
     }
 
 
