@@ -79,6 +79,30 @@ def test_an_unknown_config_is_one_sentence(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_hole_in_the_sandbox_is_refused_where_the_command_line_says_so(tmp_path):
+    leaky = tmp_path / "leaky.py"
+    leaky.write_text(
+        "import dataclasses, importlib.util\n"
+        f"spec = importlib.util.spec_from_file_location('tiny_config', {str(TINY)!r})\n"
+        "tiny = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(tiny)\n"
+        "def config(seed=0):\n"
+        "    whole = tiny.config(seed)\n"
+        "    return dataclasses.replace(whole, executor=dataclasses.replace(whole.executor, left_out=('seccomp',)))\n"
+    )
+    command = [sys.executable, str(ROOT / "experiments" / "round1_bootstrap.py"), "--config", str(leaky)]
+    process = subprocess.run(
+        [*command, "--run-dir", str(tmp_path / "run"), "--require-sandbox"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert process.returncode == 2, process.stderr[-2000:]
+    assert "a hole here: system calls are not filtered" in process.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in process.stderr
+
+
 @pytest.mark.slow
 def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
     out, err = (whole := evolve(tmp_path / "whole")).communicate()
