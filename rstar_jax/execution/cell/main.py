@@ -6,6 +6,7 @@ namespaces of the cell's own, which end with it anyway), and the settings as JSO
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -48,26 +49,27 @@ def main() -> None:
             first, missing = _start_first(processes, settings, own_uid)
             if os.getuid() == 0:
                 missing["user"] = "the cell could not leave root"
-            wire.send(pool, {"ready": True, "missing": missing})
-            serve(pool, Supervisor(settings, processes, first), processes)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, PoolGone):  # the pool has hung up
+                wire.send(pool, {"ready": True, "missing": missing})
+                serve(pool, Supervisor(settings, processes, first), processes)
     finally:
         processes.end_all()
         strays.end_all(())
 
 
 def serve(pool: socket.socket, supervisor: Supervisor, processes: Processes) -> None:
-    """Answer requests one after another: a report per snippet, in order, as soon as it is known; then totals."""
-    try:
-        while (request := wire.receive(pool)) is not None:
-            tier, history, snippets = request["tier"], tuple(request["history"]), request["snippets"]
-            for report in supervisor.expand(tier, history, snippets):
-                wire.send(pool, dataclasses.asdict(report))
-            if processes.guard is None:
-                strays.end_all(processes.known())
-            wire.send(pool, dataclasses.asdict(supervisor.totals))
-            processes.reap(block=True)
-    except (BrokenPipeError, ConnectionResetError, PoolGone):
-        return
+    """Answer requests one after another: a report per snippet, in order, as soon as it is known; then totals.
+
+    Ends with the stream, or with the exception that says that the pool has hung up.
+    """
+    while (request := wire.receive(pool)) is not None:
+        tier, history, snippets = request["tier"], tuple(request["history"]), request["snippets"]
+        for report in supervisor.expand(tier, history, snippets):
+            wire.send(pool, dataclasses.asdict(report))
+        if processes.guard is None:
+            strays.end_all(processes.known())
+        wire.send(pool, dataclasses.asdict(supervisor.totals))
+        processes.reap(block=True)
 
 
 def _start_first(processes: Processes, settings: Settings, own_uid: bool) -> tuple[Any, dict[str, str]]:
