@@ -58,10 +58,10 @@ def run_dir(flags: Flags) -> RunDir:
 async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]]) -> Any:
     """Claim the run directory and do the work there."""
     config, run = load_config(flags.config, flags.seed), run_dir(flags)
-    claim(run, config)
-    if flags.require_sandbox:  # no part of what a run is: its results do not depend on it
+    if flags.require_sandbox:
         executor = dataclasses.replace(config.executor, require_sandbox=True)
         config = dataclasses.replace(config, executor=executor)
+    claim(run, config)
     set_up_jax(str(_ROOT / "runs" / ".compiled"))
     async with open_lab(config, run, make_mesh(*flags.mesh)) as lab:
         return await work(lab)

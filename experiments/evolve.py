@@ -9,6 +9,7 @@ a run that was interrupted. At the end: tables and plots in RUN_DIR/report.
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 
 import round1_bootstrap
@@ -36,7 +37,8 @@ async def evolve(lab: Lab) -> None:
     summary = await summarise(lab, results)
     write_report(summary, lab.run.report)
     write_summary(lab.run.summary, summary)
-    say(f"\nfinished after {time.monotonic() - start:.0f} s")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux counts in kilobytes
+    say(f"\nfinished after {time.monotonic() - start:.0f} s; this process held {peak:.1f} GB at most")
 
 
 def go() -> None:

@@ -41,9 +41,10 @@ from pathlib import Path
 import psutil
 import tyro
 from executor_programs import Program, generate, official
-from process_family import below, proportional_mb
+from process_family import below
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
+from rstar_jax.execution.cell.memory import proportional_bytes
 from rstar_jax.files import write_json
 
 Expansion = tuple[tuple[str, ...], list[str]]
@@ -223,7 +224,7 @@ async def memory(quick: bool, source: str) -> dict[str, float]:
         used = (before - psutil.virtual_memory().available) / 1e6 / count
         estimated = pool.metrics.snapshot_bytes / pool.metrics.snapshots / 1e6
         nodes = [process for process in below(pool.cell_pids) if not process.children()]
-        exact = statistics.fmean(map(proportional_mb, nodes))
+        exact = statistics.fmean(proportional_bytes(process.pid) or 0 for process in nodes) / 1e6
     return {"pss_mb": exact, "pss_estimated_mb": estimated, "mem_available_mb": used, "states_per_gb": 1e3 / used}
 
 

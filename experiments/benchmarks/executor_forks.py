@@ -22,7 +22,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 from executor_programs import generate
@@ -39,7 +39,7 @@ MADV_NOHUGEPAGE, MADV_POPULATE_WRITE = 15, 23
 class Options:
     """Command-line options."""
 
-    workload: tyro.conf.Positional[str]
+    workload: tyro.conf.Positional[Literal["light", "sympy"]]
     programs: int = 20
 
 

@@ -23,10 +23,11 @@ from pathlib import Path
 
 import tyro
 from hostile import HOSTILE
-from process_family import HEADER, Sample, adopt_orphans, processes_left
+from process_family import HEADER, Sample, processes_left
 
 from rstar_jax.errors import run_main
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
+from rstar_jax.execution.cell import system
 from rstar_jax.files import write_json
 from rstar_jax.search.protocols import Execution
 
@@ -133,7 +134,7 @@ async def soak(options: Options) -> tuple[Soak, list[Sample]]:
 
 def main(options: Options) -> int:
     """Run, print the verdict, and say by the exit code whether all was well."""
-    adopt_orphans()
+    system.adopt_orphans()  # so that none slips out of sight
     descriptors = len(os.listdir("/proc/self/fd"))
     run, samples = asyncio.run(soak(options))
     left = processes_left(PATIENCE)

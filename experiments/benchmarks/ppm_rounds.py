@@ -30,9 +30,9 @@ from common import load_config
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evaluation.intervals import Interval, bootstrap_seeds
 from rstar_jax.evolution.lab import Lab, open_lab
-from rstar_jax.evolution.run_dir import RunDir
+from rstar_jax.evolution.run_dir import RunDir, claim
 from rstar_jax.evolution.stages import set_up_jax
-from rstar_jax.files import write_json
+from rstar_jax.files import read_json, write_json
 from rstar_jax.models.sharding import make_mesh
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.reasoning_gym import make_split
@@ -114,7 +114,9 @@ async def of_run(folder: Path, per_level: int) -> dict[int, list[Judgement]]:
     run = RunDir(folder)
     if not run.summary.exists():
         raise InputError(f"{folder}: no finished run; start experiments/evolve.py --config cpu first")
-    async with open_lab(load_config("cpu", seed=0), run, make_mesh(1, 1, 1)) as lab:
+    config = load_config("cpu", read_json(run.config)["seed"])
+    claim(run, config)
+    async with open_lab(config, run, make_mesh(1, 1, 1)) as lab:
         return await judgements(lab, per_level)
 
 

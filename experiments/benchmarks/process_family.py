@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import os
 import time
 from collections.abc import Iterable
 
 import psutil
+
+from rstar_jax.execution.cell.memory import proportional_bytes
 
 HEADER = f"{'steps':>8}{'steps/s':>9}{'parent MB':>11}{'descriptors':>13}{'processes':>11}{'cells MB':>10}"
 
@@ -29,7 +30,7 @@ class Sample:
     def take(cls, steps: int, steps_per_s: float) -> Sample:
         """Look now."""
         family = descendants()
-        cells = sum(map(proportional_mb, family))
+        cells = sum(proportional_bytes(process.pid) or 0 for process in family) / 1e6
         parent = psutil.Process().memory_info().rss / 1e6
         open_now = len(os.listdir("/proc/self/fd"))
         return cls(steps, round(steps_per_s, 1), round(parent, 1), open_now, len(family), round(cells, 1))
@@ -39,12 +40,6 @@ class Sample:
             f"{self.steps:8}{self.steps_per_s:9.1f}{self.parent_mb:11.1f}{self.descriptors:13}{self.processes:11}"
             f"{self.cells_mb:10.1f}"
         )
-
-
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, so that none slips out of sight."""
-    if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0:  # PR_SET_CHILD_SUBREAPER
-        raise OSError("this kernel has no subreapers")
 
 
 def below(pids: Iterable[int]) -> list[psutil.Process]:
@@ -71,10 +66,3 @@ def _reaped_and_left() -> int:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
     return len(descendants())
-
-
-def proportional_mb(process: psutil.Process) -> float:
-    """PSS: its own pages and its share of those that it shares; 0 of one that has ended or may not be seen."""
-    with contextlib.suppress(psutil.Error):
-        return process.memory_full_info().pss / 1e6
-    return 0.0

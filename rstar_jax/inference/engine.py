@@ -125,7 +125,8 @@ class Engine(Worker):
         return self._decode(plan.lane)
 
     def _absorb(self, plan: Dispatch, result: Drawn | None) -> None:
-        if plan.lane is not None and result is not None:
+        if plan.lane is not None:
+            assert result is not None  # `_compute` has decoded the lane
             self.scheduler.absorb(plan.lane, np.asarray(result.tokens), np.asarray(result.logprobs))
 
     def _clear(self) -> None:

@@ -73,15 +73,15 @@ class Lane:
         self.candidates: list[Candidate | None] = [None] * slots
         self.ready: collections.deque[Request] = collections.deque()
         self.waited = 0  # dispatches since its last one
-        # The host writes to these; a dispatch makes arrays of its device of them.
-        self._arrays: dict[str, Any] = {
+        # NumPy's, since the host writes to them; a dispatch makes arrays of its device of them.
+        arrays: dict[str, Any] = {
             **{name: np.zeros(slots, np.int32) for name in ("token", "position", "drawn", "limit", "candidate")},
             "key": np.zeros((slots, 2), np.uint32),
             "temperature": np.zeros(slots, np.float32),
             "top_p": np.ones(slots, np.float32),
             "top_k": np.zeros(slots, np.int32),
         }
-        self.state = Slots(**self._arrays)
+        self.state = Slots(**arrays)
 
     @property
     def occupied(self) -> int:
@@ -108,7 +108,7 @@ class Lane:
             "top_k": sampling.top_k,
         }
         for name, value in values.items():
-            self._arrays[name][slot] = value
+            getattr(self.state, name)[slot] = value
 
 
 class Scheduler:

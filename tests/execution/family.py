@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import time
 from collections.abc import Callable
@@ -29,12 +28,6 @@ def supervisor_of(cell: int) -> int:
 def nodes_of(cell: int) -> list[int]:
     """Pids of the processes below a cell's supervisor, zombies included."""
     return [process.pid for process in psutil.Process(supervisor_of(cell)).children(recursive=True)]
-
-
-def adopt_orphans() -> None:
-    """A process whose parent has died becomes a child of this one, so that none can slip away."""
-    if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0:  # PR_SET_CHILD_SUBREAPER
-        raise OSError("no subreaper")
 
 
 def descendants() -> list[psutil.Process]:

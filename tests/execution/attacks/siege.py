@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
+from rstar_jax.execution.cell import system
 from rstar_jax.search.protocols import Execution
 from tests.execution import family
 
@@ -130,7 +131,7 @@ def _frozen(options: dict) -> dict:
 
 def main() -> None:
     """Carry out the order on the command line."""
-    family.adopt_orphans()
+    system.adopt_orphans()  # so that none can slip away
     surroundings = Surroundings(os.environ[TOKEN_VARIABLE])
     descriptors = family.open_files()
     try:
