@@ -1,64 +1,71 @@
-"""Generation with continuous batching: what `Engine.generate` promises is in its docstring, how it is kept in
-`scheduler` (who computes when), `programs` (what is computed) and `worker` (the loop).
+"""The engines of policy and PPM: one machine, which computes every prefix once while it is warm.
+
+What `PolicyEngine.generate` and `PPMEngine.score` promise is in their docstrings. How it is kept: `pages` (what is
+known), `shard` and `scheduler` (who computes when), `programs` (what is computed), `worker` (the loop).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from rstar_jax.inference.config import Completion, EngineConfig, Sampling
+from rstar_jax.inference.attention import Chunks, PagedAttention, Siblings, choose
+from rstar_jax.inference.config import Completion, EngineConfig, OverlongError, Sampling
+from rstar_jax.inference.filling import ExtendBatch
+from rstar_jax.inference.jobs import Branch, Drawing, Request
+from rstar_jax.inference.layout import data_shards
+from rstar_jax.inference.memory import count_pages, make_pools, page_bytes
 from rstar_jax.inference.programs import Drawn, Programs
-from rstar_jax.inference.scheduler import Admissions, Lane, PrefillBatch, Request, Scheduler
+from rstar_jax.inference.running import DecodeBatch
+from rstar_jax.inference.scheduler import CopyBatch, Dispatch, Scheduler
+from rstar_jax.inference.text_stops import Decode, StopTexts
 from rstar_jax.inference.worker import Worker
-from rstar_jax.models.config import ModelConfig
-from rstar_jax.models.decoder import Params, init_cache, logical_axes, unstacked
+from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.decoder import Params, logical_axes, unstacked
 from rstar_jax.models.sharding import shardings
 
-
-@dataclasses.dataclass(frozen=True)
-class Dispatch:
-    """One turn: some prefills, then perhaps admissions to a lane and some decoding steps of it."""
-
-    prefills: list[PrefillBatch]
-    lane: Lane | None
-    admissions: list[Admissions]
+Tokens = Sequence[int] | np.ndarray
+Turn = list[Dispatch]
+Results = tuple[list[np.ndarray], Drawn | None]
 
 
 class Engine(Worker):
-    """The policy. Use as `async with Engine(...) as engine:`; any number of its loop's coroutines may call.
+    """What both engines share. Use as `async with engine:`; any number of its loop's coroutines may call."""
 
-    stop_ids: tokens that end a completion.
-    """
+    head: Head
 
     def __init__(
         self,
         config: ModelConfig,
         params: Params,
         engine_config: EngineConfig,
-        stop_ids: Sequence[int],
         mesh: Mesh,
+        stop_ids: Sequence[int] = (),
+        stop_texts: StopTexts | None = None,
+        attention: PagedAttention | None = None,
     ):
         super().__init__(mesh)
         self.config = config
         self.engine_config = engine_config
-        self.stop_ids = tuple(stop_ids)
-        self.scheduler = Scheduler(engine_config, self.stop_ids, self.metrics)
-        self._programs = Programs(config, engine_config.decode_steps, self.stop_ids)
+        self._shards, pages = data_shards(mesh), count_pages(config, engine_config, mesh)
+        self.scheduler = Scheduler(
+            engine_config, self._shards, pages, stop_ids, self.metrics, stop_texts, self.head == "value"
+        )
+        attention = attention or choose(mesh, engine_config.block)
+        self._programs = Programs(config, self.head, attention, engine_config.decode_steps, tuple(stop_ids))
         with jax.set_mesh(mesh):
             self._unstack = jax.jit(functools.partial(unstacked, config))
-            self._store = init_cache(config, engine_config.prefix_rows, engine_config.max_length)
-            self._slots = {length: init_cache(config, engine_config.slots, length) for length in engine_config.lengths}
+            self._pools = make_pools(config, engine_config, pages, mesh)
         self.load(params)
 
     def load(self, params: Params) -> None:
-        """Swap the weights; nothing is compiled anew.
+        """Swap the weights; nothing is compiled anew, and nothing is left of what the old ones computed.
 
         Raises:
           RuntimeError: requests are under way.
@@ -67,87 +74,160 @@ class Engine(Worker):
             raise RuntimeError("weights cannot be swapped while requests are under way")
         self._clear()
         with jax.set_mesh(self.mesh):
-            placed = jax.device_put(params, shardings(logical_axes(self.config), self.mesh))
+            placed = jax.device_put(params, shardings(logical_axes(self.config, self.head), self.mesh))
             self._params = self._unstack(placed)
 
-    async def generate(self, prompt: Sequence[int], n: int, sampling: Sampling, key: int) -> list[Completion]:
-        """`n` independent completions of a prompt (token ids).
+    @property
+    def compilations(self) -> int:
+        """Programs compiled so far; never more than `engine_config.compiled_shapes(head)`."""
+        return self._programs.compilations
+
+    def warm_up(self) -> dict[str, float]:
+        """Compile every program (with idle rows); seconds by program."""
+        sizes, scheduler, seconds = self.engine_config, self.scheduler, {}
+        turns: dict[str, Dispatch] = {"copy": scheduler.empty_copies()}
+        turns |= {f"extend {rows}": scheduler.empty_extend(rows) for rows in sizes.tokens}
+        if self.head == "lm":
+            for rows in sizes.rows:
+                for item in sizes.items:
+                    turns[f"decode {rows} by {item}"] = self.scheduler.empty_decode(rows, item)
+        with jax.set_mesh(self.mesh):
+            for name, dispatch in turns.items():
+                start = time.perf_counter()
+                jax.block_until_ready(self._compute([dispatch]))
+                seconds[name] = time.perf_counter() - start
+        return seconds
+
+    def describe(self) -> str:
+        """One line about sizes, for the log."""
+        pages, size = self.scheduler.pages, self.engine_config.page_size
+        mib = pages * page_bytes(self.config, self.engine_config, self.mesh) / 2**20
+        return f"{self._shards} x {pages} pages of {size} tokens ({mib:.0f} MiB a device)"
+
+    def _request(self, count: int) -> Request:
+        return Request(self.scheduler.next_number(), count, self._promise())
+
+    def _check(self, tokens: np.ndarray) -> None:
+        if len(tokens) and (tokens.min() < 0 or tokens.max() >= self.config.vocab_size):
+            raise ValueError("a token is outside the vocabulary")
+
+    def _plan(self) -> Turn | None:
+        return self.scheduler.plan() or None
+
+    def _compute(self, plan: Turn) -> Results:
+        values, drawn = [], None
+        for dispatch in plan:
+            if isinstance(dispatch, CopyBatch):
+                self._pools = self._programs.copy(self._pools, dispatch.sources, dispatch.targets)
+            elif isinstance(dispatch, ExtendBatch):
+                where = Chunks(dispatch.tables, dispatch.positions)
+                self._pools, value = self._programs.extend(self._params, self._pools, dispatch.tokens, where)
+                values.append(value)
+            else:
+                drawn = self._decode(dispatch)
+        return jax.device_get((values, drawn))
+
+    def _decode(self, batch: DecodeBatch) -> Drawn:
+        where = Siblings(batch.tables, batch.slots.position, batch.trunk, batch.members, batch.place)
+        self._pools, drawn = self._programs.decode(self._params, self._pools, batch.slots, where)
+        return drawn
+
+    def _clear(self) -> None:
+        self.scheduler.clear()
+
+
+class PolicyEngine(Engine):
+    """Generation.
+
+    stop_ids: tokens that end a completion. decode: the text of tokens, for `Sampling.stop`.
+    """
+
+    head = "lm"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        params: Params,
+        engine_config: EngineConfig,
+        stop_ids: Sequence[int],
+        mesh: Mesh,
+        decode: Decode | None = None,
+        attention: PagedAttention | None = None,
+    ):
+        stop_texts = StopTexts(decode) if decode else None
+        super().__init__(config, params, engine_config, mesh, stop_ids, stop_texts, attention)
+
+    async def generate(self, prompt: Tokens, n: int, sampling: Sampling, key: int) -> list[Completion]:
+        """`n` independent completions of a prompt (token ids), which is computed once.
 
         Equal arguments give equal tokens, whatever else is running: candidate i draws token t with
         fold(fold(key, i), t). A prompt that leaves no room for a token gives n empty "overlong" completions.
 
         Raises:
-          ValueError: an empty prompt, a token outside the vocabulary, or n < 1.
+          ValueError: an empty prompt, a token outside the vocabulary, n < 1, or stop texts without `decode`.
           RuntimeError: the engine does not run or has failed; the cause is attached.
         """
         tokens = np.asarray(prompt, np.int32)
-        if not len(tokens) or n < 1 or tokens.min() < 0 or tokens.max() >= self.config.vocab_size:
-            raise ValueError(f"cannot complete {len(tokens)} tokens {n} times, or a token is unknown")
+        if not len(tokens) or n < 1:
+            raise ValueError(f"cannot complete {len(tokens)} tokens {n} times")
+        if sampling.stop and self.scheduler.stop_texts is None:
+            raise ValueError("stop texts need an engine that was given `decode`")
+        self._check(tokens)
         room = self.engine_config.max_length - len(tokens)
         if room < 1:
             return [Completion((), 0.0, "overlong")] * n
-        future = self._promise()
-        lane = self.scheduler.lane_of(len(tokens) + sampling.max_tokens)
-        limit = min(sampling.max_tokens, room)
-        self.scheduler.submit(Request(tokens, n, sampling, key, future, lane, limit))
-        return await future
+        request = self._request(n)
+        drawing = Drawing(tokens, sampling, key, min(sampling.max_tokens, room))
+        self.scheduler.submit(request, tokens[:-1], [Branch(request, i, drawing=drawing) for i in range(n)])
+        return await request.future
 
-    @property
-    def compilations(self) -> int:
-        """Programs compiled so far; never more than `engine_config.compiled_shapes`."""
-        return self._programs.compilations
-
-    def warm_up(self) -> dict[str, float]:
-        """Compile every program (with idle rows); seconds by program."""
-        empty = self.scheduler.empty_prefill(), self.scheduler.empty_admissions()
-        seconds = {}
-        with jax.set_mesh(self.mesh):
-            seconds["prefill"] = _seconds(lambda: self._prefill(empty[0]))
-            for lane in self.scheduler.lanes.values():
-                seconds[f"admit {lane.length}"] = _seconds(lambda lane=lane: self._admit(lane, empty[1]))
-                seconds[f"decode {lane.length}"] = _seconds(lambda lane=lane: self._decode(lane))
-        return seconds
-
-    def _plan(self) -> Dispatch | None:
-        prefills = list(iter(self.scheduler.plan_prefill, None))
-        lane = self.scheduler.next_lane()
-        if not prefills and lane is None:
-            return None
-        return Dispatch(prefills, lane, self.scheduler.plan_admissions(lane) if lane else [])
-
-    def _compute(self, plan: Dispatch) -> Drawn | None:
-        for batch in plan.prefills:
-            self._prefill(batch)
-        if plan.lane is None:
-            return None
-        for admissions in plan.admissions:
-            self._admit(plan.lane, admissions)
-        return self._decode(plan.lane)
-
-    def _absorb(self, plan: Dispatch, result: Drawn | None) -> None:
-        if plan.lane is not None:
-            assert result is not None  # `_compute` has decoded the lane
-            self.scheduler.absorb(plan.lane, np.asarray(result.tokens), np.asarray(result.logprobs))
-
-    def _clear(self) -> None:
-        self.scheduler.clear()
-
-    def _prefill(self, batch: PrefillBatch) -> None:
-        self._store = self._programs.prefill(
-            self._params, self._store, batch.sources, batch.targets, batch.tokens, batch.positions
-        )
-
-    def _admit(self, lane: Lane, admissions: Admissions) -> None:
-        slots = self._slots[lane.length]
-        self._slots[lane.length] = self._programs.admit(slots, self._store, admissions.sources, admissions.targets)
-
-    def _decode(self, lane: Lane) -> Drawn:
-        cache, drawn = self._programs.decode(self._params, self._slots[lane.length], lane.state)
-        self._slots[lane.length] = cache
-        return jax.device_get(drawn)
+    def _absorb(self, plan: Turn, result: Results) -> None:
+        drawn = result[1]
+        if drawn is not None:
+            self.scheduler.absorb(drawn.tokens, drawn.logprobs)
 
 
-def _seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
+class PPMEngine(Engine):
+    """Scoring."""
+
+    head = "value"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        params: Params,
+        engine_config: EngineConfig,
+        mesh: Mesh,
+        attention: PagedAttention | None = None,
+    ):
+        super().__init__(config, params, engine_config, mesh, attention=attention)
+
+    async def score(self, prompt: Tokens, branches: Sequence[Tokens]) -> list[float]:
+        """The raw value at the last token of each branch behind the prompt, as if each branch stood alone.
+
+        Only what follows the longest known beginning of a path is run through the model.
+
+        Raises:
+          ValueError: an empty branch, or a token outside the vocabulary.
+          OverlongError: a branch with its prompt is longer than the longest context.
+          RuntimeError: the engine does not run or has failed; the cause is attached.
+        """
+        if not branches:
+            return []
+        if not all(len(branch) for branch in branches):
+            raise ValueError("a branch is empty")
+        trunk = np.asarray(prompt, np.int32)
+        paths = [np.concatenate([trunk, np.asarray(branch, np.int32)]) for branch in branches]
+        longest = max(map(len, paths))
+        if longest > self.engine_config.max_length:
+            raise OverlongError(f"a path of {longest} tokens exceeds the context, {self.engine_config.max_length}")
+        self._check(np.concatenate(paths))
+        request = self._request(len(paths))
+        self.scheduler.submit(request, trunk, [Branch(request, i, path=path) for i, path in enumerate(paths)])
+        return await request.future
+
+    def _absorb(self, plan: Turn, result: Results) -> None:
+        batches: list[Any] = [dispatch for dispatch in plan if isinstance(dispatch, ExtendBatch)]
+        for batch, values in zip(batches, result[0], strict=True):
+            for branch, row in batch.ends:
+                branch.request.deliver(branch.number, float(values[row]))

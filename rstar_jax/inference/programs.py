@@ -1,8 +1,11 @@
-"""What runs on the device: three programs of fixed shape over two stores of keys and values.
+"""What runs on the device: programs of fixed shape over one pool of pages, which is donated from call to call.
 
-`prefill` appends a chunk of prompt to rows of the prefix store, `admit` copies such a row into slots,
-`decode` draws several tokens for all slots. Every row is computed alone (idle rows too, and nobody reads
-them), so what a request gets does not depend on who shares its dispatch.
+    extend   new tokens of many sequences go through the model and into their pages (prefill, scoring)
+    decode   draws several tokens for every row
+    copy     copies pages, for those who go on in the middle of one
+
+Every row is computed alone, idle rows too, and nobody reads them: what a request gets does not depend on who shares
+its dispatch.
 """
 
 from __future__ import annotations
@@ -15,73 +18,64 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from rstar_jax.inference.layout import KEYS, over_batch
+from rstar_jax.inference.attention import Chunks, PagedAttention, Siblings
+from rstar_jax.inference.layout import POOL, over_batch
 from rstar_jax.inference.sampler import candidate_keys, sample
-from rstar_jax.models.config import ModelConfig
-from rstar_jax.models.decoder import Cache, Params, cached_hidden_states, logits
+from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.decoder import Params, cached_hidden_states, logits, values
+
+Pools = list[jax.Array]  # per layer, [P, T, 2K, h]
 
 
 class Slots(NamedTuple):
-    """What each slot of a decode dispatch is doing; B slots."""
+    """What each row of a decode dispatch is doing."""
 
-    token: Int[Array, " B"]  # the last one, whose successor is drawn next
-    position: Int[Array, " B"]  # of `token` in its context
-    drawn: Int[Array, " B"]  # tokens drawn so far
-    limit: Int[Array, " B"]  # tokens to draw at most; 0: idle
-    candidate: Int[Array, " B"]
-    key: Int[Array, "B 2"]
-    temperature: Float[Array, " B"]
-    top_p: Float[Array, " B"]
-    top_k: Int[Array, " B"]
+    token: Int[Array, " R"]  # the last one, whose successor is drawn next
+    position: Int[Array, " R"]  # of `token` in its context
+    drawn: Int[Array, " R"]  # tokens drawn so far
+    limit: Int[Array, " R"]  # tokens to draw at most; 0: idle
+    candidate: Int[Array, " R"]
+    key: Int[Array, "R 2"]
+    temperature: Float[Array, " R"]
+    top_p: Float[Array, " R"]
+    top_k: Int[Array, " R"]
 
 
 class Drawn(NamedTuple):
-    """What a dispatch of T steps drew: -1 where a slot was idle."""
+    """What a dispatch of D steps drew: -1 where a row was idle."""
 
-    tokens: Int[Array, "B T"]
-    logprobs: Float[Array, "B T"]
-
-
-def take_rows(cache: Cache, rows: Int[Array, " R"]) -> Cache:
-    """Copies of some rows of a store."""
-    return jax.tree.map(lambda store: store.at[rows].get(mode="clip", out_sharding=KEYS), cache)
+    tokens: Int[Array, "R D"]
+    logprobs: Float[Array, "R D"]
 
 
-def put_rows(cache: Cache, rows: Int[Array, " R"], new: Cache) -> Cache:
-    """The store with `new` at `rows`; a row number beyond the store is dropped."""
-    # Rows move between devices of the data axes here, which only the compiler's own partitioning can express.
-    put = jax.sharding.auto_axes(lambda store, rows, new: store.at[rows].set(new, mode="drop"), out_sharding=KEYS)
-    return jax.tree.map(lambda store, row: put(store, rows, row), cache, new)  # pyright: ignore[reportCallIssue]
-
-
-def prefill(
+def extend(
     config: ModelConfig,
+    head: Head,
+    attention: PagedAttention,
     params: Params,
-    store: Cache,
-    sources: Int[Array, " R"],
-    targets: Int[Array, " R"],
-    tokens: Int[Array, "R L"],
-    positions: Int[Array, "R L"],
-) -> Cache:
-    """Rows `targets` become rows `sources` with `tokens` appended at `positions`."""
-    tokens, positions, sources = over_batch((tokens, positions, sources))
-    _, rows = cached_hidden_states(config, params, tokens, positions, take_rows(store, sources))
-    return put_rows(store, targets, rows)
-
-
-def admit(slots: Cache, store: Cache, sources: Int[Array, " R"], targets: Int[Array, " R"]) -> Cache:
-    """Slots `targets` become rows `sources` of the prefix store, as far as the slots reach."""
-    length = slots[0][0].shape[2]
-    rows = jax.tree.map(lambda row: row[:, :, :length], take_rows(store, sources))
-    return put_rows(slots, targets, rows)
+    pools: Pools,
+    tokens: Int[Array, " R"],
+    where: Chunks,
+) -> tuple[Pools, Float[Array, " R"] | None]:
+    """The pools with the rows' keys and values; with a value head also the raw value at every row."""
+    tokens, where = over_batch((tokens, where))
+    positions = jnp.maximum(where.positions, 0)[:, None]
+    hidden, pools = cached_hidden_states(config, params, tokens[:, None], positions, pools, attention(where))
+    return pools, values(params, hidden[:, 0]) if head == "value" else None
 
 
 def decode(
-    config: ModelConfig, steps: int, stop_ids: tuple[int, ...], params: Params, cache: Cache, slots: Slots
-) -> tuple[Cache, Drawn]:
-    """Up to `steps` tokens for every slot; ends early when none is left to draw."""
-    length = cache[0][0].shape[2]
-    slots = over_batch(slots)
+    config: ModelConfig,
+    attention: PagedAttention,
+    steps: int,
+    stop_ids: tuple[int, ...],
+    params: Params,
+    pools: Pools,
+    slots: Slots,
+    where: Siblings,
+) -> tuple[Pools, Drawn]:
+    """Up to `steps` tokens for every row; ends early when none is left to draw. `where.positions` is not used."""
+    slots, where = over_batch((slots, where))
     keys = candidate_keys(slots.key, slots.candidate)
     stops = jnp.array(stop_ids, jnp.int32)
     empty = Drawn(jnp.full_like(slots.token, -1), jnp.zeros_like(slots.temperature))
@@ -92,9 +86,10 @@ def decode(
         return (step < steps) & jnp.any(active)
 
     def one_token(state: tuple) -> tuple:
-        step, active, token, cache, drawn = state
-        position = jnp.where(active, slots.position + step, length)
-        hidden, cache = cached_hidden_states(config, params, token[:, None], position[:, None], cache)
+        step, active, token, pools, drawn = state
+        position = slots.position + step
+        attend = attention(where._replace(positions=jnp.where(active, position, -1)))
+        hidden, pools = cached_hidden_states(config, params, token[:, None], position[:, None], pools, attend)
         number = slots.drawn + step
         step_keys = jax.vmap(jax.random.fold_in)(keys, number)
         new, logprob = sample(
@@ -106,25 +101,39 @@ def decode(
         )
         stopped = jnp.any(new[:, None] == stops[None], axis=-1)
         active = active & ~stopped & (number + 1 < slots.limit)
-        return step + 1, active, jnp.where(active, new, token), cache, drawn
+        return step + 1, active, jnp.where(active, new, token), pools, drawn
 
-    first = (jnp.int32(0), slots.drawn < slots.limit, slots.token, cache, drawn)
-    _, _, _, cache, drawn = jax.lax.while_loop(unfinished, one_token, first)
-    return cache, drawn
+    first = (jnp.int32(0), slots.drawn < slots.limit, slots.token, pools, drawn)
+    _, _, _, pools, drawn = jax.lax.while_loop(unfinished, one_token, first)
+    return pools, drawn
+
+
+def copy(pools: Pools, sources: Int[Array, " C"], targets: Int[Array, " C"]) -> Pools:
+    """Pages `targets` become pages `sources`, in each shard; a page beyond the pool is dropped."""
+    sources, targets = over_batch((sources, targets))
+    rows = jax.typeof(sources).sharding.spec
+
+    def local(pool: Array, sources: Array, targets: Array) -> Array:
+        return pool.at[targets].set(pool.at[sources].get(mode="clip"), mode="drop")
+
+    one = jax.shard_map(local, in_specs=(POOL, rows, rows), out_specs=POOL, check_vma=False)
+    return [one(pool, sources, targets) for pool in pools]
 
 
 class Programs:
-    """The compiled programs of one engine; the stores are donated from call to call."""
+    """The compiled programs of one engine."""
 
-    def __init__(self, config: ModelConfig, steps: int, stop_ids: tuple[int, ...]):
+    def __init__(
+        self, config: ModelConfig, head: Head, attention: PagedAttention, steps: int, stop_ids: tuple[int, ...]
+    ):
         # Each engine wraps its own functions: jit shares and counts what it compiled by function.
-        self.prefill = jax.jit(functools.partial(prefill, config), donate_argnums=1)
-        self.admit = jax.jit(functools.partial(admit), donate_argnums=0)
-        self.decode = jax.jit(functools.partial(decode, config, steps, stop_ids), donate_argnums=1)
+        self.extend = jax.jit(functools.partial(extend, config, head, attention), donate_argnums=1)
+        self.decode = jax.jit(functools.partial(decode, config, attention, steps, stop_ids), donate_argnums=1)
+        self.copy = jax.jit(functools.partial(copy), donate_argnums=0)
 
     @property
     def compilations(self) -> int:
-        return sum(map(cache_size, (self.prefill, self.admit, self.decode)))
+        return sum(map(cache_size, (self.extend, self.decode, self.copy)))
 
 
 def cache_size(program: Callable) -> int:

@@ -27,19 +27,6 @@ def attention(
     return jnp.moveaxis((out / total).astype(v.dtype), 3, 1)
 
 
-def cached_attention(
-    q: Float[Array, "B L K G h"],
-    keys: Float[Array, "B K S h"],
-    values: Float[Array, "B K S h"],
-    mask: Bool[Array, "B L S"],
-) -> Float[Array, "B L K G h"]:
-    """The same against a cache, where a head's tokens lie side by side: queries read memory in order."""
-    scores = jnp.einsum("BLKGh,BKSh->BKLGS", q, keys, preferred_element_type=jnp.float32)
-    scores = jnp.where(mask[:, None, :, None], scores * q.shape[-1] ** -0.5, -1e30)
-    weights = jax.nn.softmax(scores, axis=-1).astype(values.dtype)
-    return jnp.einsum("BKLGS,BKSh->BKLGh", weights, values).swapaxes(1, 2)
-
-
 def packed_mask(
     positions: Int[Array, "B L"], segments: Int[Array, "B L"], branches: Int[Array, "B L"] | None = None
 ) -> Bool[Array, "B L L"]:

@@ -2,13 +2,14 @@
 
 Stages: `init_params` (or a checkpoint) gives a plain tree of arrays whose layer leaves are stacked along N;
 `hidden_states` runs whole sequences with a scan over layers (training, scoring);
-`cached_hidden_states` runs new tokens against a key/value cache with layers unrolled (prefill, decoding);
+`cached_hidden_states` runs new tokens against keys and values that somebody keeps, with layers unrolled (the engine);
 `logits` and `values` are the two heads.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,12 +18,13 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
-from rstar_jax.models.attention import attention, cached_attention
+from rstar_jax.models.attention import attention
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.sharding import ACTIVATION, RULES, TOKENS, gather
 
 Params = dict[str, Any]
-Cache = list[tuple[jax.Array, jax.Array]]  # per layer: keys and values, each [B, K, S, h]
+Attend = Callable[[jax.Array, jax.Array, jax.Array, Any], tuple[jax.Array, Any]]
+"""(q [B, L, K, G, h], k and v [B, L, K, h], a layer's cache) -> (heads [B, L, K, G, h], the cache with k and v in it)."""
 
 
 def _param(key: jax.Array, shape: tuple[int, ...], axes: tuple[str | None, ...], scale: float, dtype: str):
@@ -128,14 +130,12 @@ class Block(nnx.Module):
         x = x + self.attention.project(attention(q, k, v, mask))
         return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps))
 
-    def cached(
-        self, x: Array, positions: Array, mask: Array, keys: Array, values: Array
-    ) -> tuple[Array, Array, Array]:
-        """The same for new tokens: their keys and values are written at `positions` before anybody looks."""
+    def cached(self, x: Array, positions: Array, cache: Any, attend: Attend) -> tuple[Array, Any]:
+        """The same for new tokens: `attend` adds their keys and values to the cache and looks at what it holds."""
         q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), positions)
-        keys, values = _write(keys, positions, k), _write(values, positions, v)
-        x = x + self.attention.project(cached_attention(q, keys, values, mask))
-        return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps)), keys, values
+        heads, cache = attend(q, k, v, cache)
+        x = x + self.attention.project(heads)
+        return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps)), cache
 
 
 class Outer(nnx.Module):
@@ -150,13 +150,6 @@ class Outer(nnx.Module):
         if head == "value":
             self.value_weight = _param(rngs.params(), (D,), (None,), 0.0, dtype)
             self.value_bias = _constant(0.0, (), (), dtype)
-
-
-def _write(cache: Float[Array, "B K S h"], positions: Int[Array, "B L"], new: Float[Array, "B L K h"]) -> Array:
-    """`new` at its positions of the cache; a position beyond the cache is dropped."""
-    return jax.vmap(lambda row, at, values: row.at[:, at].set(values.astype(row.dtype), mode="drop"))(
-        cache, positions, new.swapaxes(1, 2)
-    )
 
 
 def _flat(x: Float[Array, "B L *D"]) -> Float[Array, "T ..."]:
@@ -250,36 +243,25 @@ def unstacked(config: ModelConfig, params: Params) -> Params:
     return {"outer": params["outer"], "blocks": blocks}
 
 
-def init_cache(config: ModelConfig, batch: int, length: int) -> Cache:
-    """An empty key/value cache for `batch` rows of up to `length` tokens."""
-    shape = (batch, config.n_kv_heads, length, config.head_dim)
-    sharding = P(RULES.batch, RULES.kv_heads, None, None)
-    empty = functools.partial(jnp.zeros, shape, config.compute_dtype, out_sharding=sharding)
-    return [(empty(), empty()) for _ in range(config.n_layers)]
-
-
 def cached_hidden_states(
     config: ModelConfig,
     params: Params,
     tokens: Int[Array, "B L"],
     positions: Int[Array, "B L"],
-    cache: Cache,
-) -> tuple[Float[Array, "B L D"], Cache]:
-    """New tokens at `positions` of their rows, against what the cache holds of earlier positions.
+    caches: Sequence[Any],
+    attend: Attend,
+) -> tuple[Float[Array, "B L D"], list[Any]]:
+    """New tokens at `positions` of their sequences, against what the layers' caches hold of earlier ones.
 
     `params` come from `unstacked`: a loop that sliced the stack would copy every weight for every token.
-    A position at or beyond the cache's length writes nothing: that is how padding and idle rows are passed.
     """
     graph = _abstract(config, "lm")[0]
-    length = cache[0][0].shape[2]
-    mask = jnp.arange(length)[None, None, :] <= positions[:, :, None]
     x = _embed(config, params, tokens)
-    new_cache = []
-    for index, (keys, values) in enumerate(cache):
-        block = nnx.merge(graph, params["blocks"][index])
-        x, keys, values = block.cached(x, positions, mask, keys, values)
-        new_cache.append((keys, values))
-    return rms_norm(x, params["outer"]["final_norm"], config.norm_eps), new_cache
+    new_caches = []
+    for block, cache in zip(params["blocks"], caches, strict=True):
+        x, cache = nnx.merge(graph, block).cached(x, positions, cache, attend)
+        new_caches.append(cache)
+    return rms_norm(x, params["outer"]["final_norm"], config.norm_eps), new_caches
 
 
 def logits(config: ModelConfig, params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:

@@ -1,0 +1,107 @@
+"""Paged attention: new keys and values go to their pages, then queries look at theirs. One function chooses how.
+
+    blocks      `jax.numpy`, every platform: siblings share the reading of their trunk (`blocks`)
+    gathered    `jax.numpy`, every platform: the textbook form, the oracle of the tests
+    tpu         the ragged paged attention kernel of JAX (`kernels.tpu`)
+    gpu         a Triton kernel (`kernels.gpu`)
+
+All of it runs under `shard_map`: a shard has its own rows, pages and heads, and nothing is communicated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
+
+from rstar_jax.inference import blocks
+from rstar_jax.inference.kernels import gpu, tpu
+from rstar_jax.inference.layout import NEW, POOL, QUERIES, rows_spec
+from rstar_jax.models.decoder import Attend
+
+Implementation = Literal["blocks", "gathered", "tpu", "gpu"]
+
+
+class Chunks(NamedTuple):
+    """Rows of a prefill or scoring dispatch: items of S consecutive tokens of one sequence."""
+
+    tables: Int[Array, "I W"]
+    positions: Int[Array, " R"]  # -1: padding
+
+
+class Siblings(NamedTuple):
+    """Rows of a decoding dispatch: one token each; see `blocks.attend_siblings`."""
+
+    tables: Int[Array, "R W"]
+    positions: Int[Array, " R"]  # -1: idle
+    trunk: Int[Array, " R"]
+    members: Int[Array, "R S"]
+    place: Int[Array, " R"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PagedAttention:
+    """How a pool is read and written. block: tokens per step of the `jax.numpy` form."""
+
+    implementation: Implementation
+    block: int
+
+    def __call__(self, where: Chunks | Siblings) -> Attend:
+        """What the decoder calls in every layer; the layer's cache is its pool [P, T, 2K, h]."""
+
+        def attend(q: Array, k: Array, v: Array, pool: Array) -> tuple[Array, Array]:
+            specs = jax.tree.map(rows_spec, where)
+            local = jax.shard_map(
+                self._local, in_specs=(QUERIES, NEW, NEW, POOL, specs), out_specs=(QUERIES, POOL), check_vma=False
+            )
+            heads, pool = local(q[:, 0], k[:, 0], v[:, 0], pool, where)
+            return heads[:, None], pool
+
+        return attend
+
+    def _local(self, q: Array, k: Array, v: Array, pool: Array, where: Chunks | Siblings) -> tuple[Array, Array]:
+        width, tables = k.shape[-1], where.tables
+        per_row = jnp.repeat(tables, len(q) // len(tables), axis=0)
+        pool = write(pool, per_row, where.positions, k, v)
+        q = jnp.pad(q, ((0, 0),) * 3 + ((0, pool.shape[-1] - width),))
+        visible, scale = where.positions + 1, width**-0.5
+        if self.implementation == "tpu":
+            heads = tpu.attend(q, pool, tables, visible, scale)
+        elif self.implementation == "gpu":
+            heads = gpu.attend(q, pool, tables, visible, scale)
+        elif self.implementation == "gathered":
+            heads = blocks.attend_gathered(q, pool, per_row, visible, scale)
+        elif isinstance(where, Chunks):
+            heads = blocks.attend_chunks(q, pool, tables, visible, scale, self.block)
+        else:
+            heads = blocks.attend_siblings(
+                q, pool, tables, visible, where.trunk, where.members, where.place, scale, self.block
+            )
+        return heads[..., :width].astype(k.dtype), pool
+
+
+def write(
+    pool: Float[Array, "P T 2K h"],
+    tables: Int[Array, "R W"],
+    positions: Int[Array, " R"],
+    k: Float[Array, "R K h"],
+    v: Float[Array, "R K h"],
+) -> Float[Array, "P T 2K h"]:
+    """Each row's keys and values at its position of its pages; a row at -1 writes nothing."""
+    pages, size, _, width = pool.shape
+    page = jnp.take_along_axis(tables, jnp.maximum(positions, 0)[:, None] // size, axis=1)[:, 0]
+    page = jnp.where(positions >= 0, page, pages)  # beyond the pool: dropped
+    kv = jnp.stack([k, v], axis=2).reshape(len(k), -1, k.shape[-1]).astype(pool.dtype)
+    kv = jnp.pad(kv, ((0, 0), (0, 0), (0, width - k.shape[-1])))
+    return pool.at[page, positions % size].set(kv, mode="drop")
+
+
+def choose(mesh: Mesh, block: int) -> PagedAttention:
+    """The fastest form that the mesh's devices have."""
+    platform = mesh.devices.flat[0].platform
+    kernels: dict[str, Implementation] = {"tpu": "tpu", "gpu": "gpu", "cuda": "gpu"}
+    return PagedAttention(kernels.get(platform, "blocks"), block)

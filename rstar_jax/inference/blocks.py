@@ -1,0 +1,164 @@
+"""Attention over gathered pages in `jax.numpy`, block by block with a running softmax; siblings share their reads.
+
+An item is up to S query rows that see (a beginning of) the same block table: consecutive new tokens of one sequence,
+or siblings behind one trunk. So a page is gathered once for all of them, and their products are matrices, not vectors.
+
+Blocks are aligned to positions and taken in order, and a block that a row does not see changes none of its bits. Hence
+a row's result depends neither on the table's width, nor on its neighbours, nor on how rows are grouped into items,
+as long as matrix products treat their rows alike.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+_UNSEEN = -1e30
+
+
+class Running(NamedTuple):
+    """A softmax under way: largest score, sum of weights, weighted sum of values."""
+
+    top: Float[Array, "I K M"]
+    total: Float[Array, "I K M"]
+    out: Float[Array, "I K M h"]
+
+    @classmethod
+    def empty(cls, items: int, heads: int, queries: int, width: int) -> Running:
+        shape = (items, heads, queries)
+        return cls(jnp.full(shape, _UNSEEN), jnp.zeros(shape), jnp.zeros((*shape, width)))
+
+    def finished(self) -> Float[Array, "I K M h"]:
+        """Rows that saw nothing give zeros or leftovers; nobody reads them."""
+        return self.out / jnp.maximum(self.total, 1e-30)[..., None]
+
+
+def attend_blocks(
+    q: Float[Array, "I K M h"],
+    pool: Float[Array, "P T 2K h"],
+    tables: Int[Array, "I W"],
+    visible: Int[Array, "I M"],
+    scale: float,
+    block: int,
+    count: Int[Array, ""],
+    running: Running,
+    first: Int[Array, " I"] | None = None,
+) -> Running:
+    """Add `count` blocks of `block` tokens, from block `first` of each item on, to a softmax under way.
+
+    visible: how many tokens of its table a query sees.
+    """
+    (items, heads, _, width), (_, size, _, _) = q.shape, pool.shape
+    pages = block // size
+    first = jnp.zeros(items, jnp.int32) if first is None else first
+
+    def add(number: Array, running: Running) -> Running:
+        start = first + number
+        columns = start[:, None] * pages + jnp.arange(pages)
+        chosen = jnp.take_along_axis(tables, columns, axis=1, mode="clip")
+        kv = pool.at[chosen].get(mode="clip").reshape(items, block, heads, 2, width)
+        scores = jnp.einsum("IKMh,ITKh->IKMT", q, kv[:, :, :, 0], preferred_element_type=jnp.float32)
+        place = start[:, None] * block + jnp.arange(block)
+        seen = place[:, None, :] < visible[:, :, None]
+        scores = jnp.where(seen[:, None], scores * scale, _UNSEEN)
+        top = jnp.maximum(running.top, jnp.max(scores, axis=-1))
+        weights, kept = jnp.exp(scores - top[..., None]), jnp.exp(running.top - top)
+        new = jnp.einsum(
+            "IKMT,ITKh->IKMh", weights.astype(kv.dtype), kv[:, :, :, 1], preferred_element_type=jnp.float32
+        )
+        return Running(top, running.total * kept + jnp.sum(weights, -1), running.out * kept[..., None] + new)
+
+    return jax.lax.fori_loop(0, count, add, running)
+
+
+def attend_chunks(
+    q: Float[Array, "R K G h"],
+    pool: Float[Array, "P T 2K h"],
+    tables: Int[Array, "I W"],
+    visible: Int[Array, " R"],
+    scale: float,
+    block: int,
+) -> Float[Array, "R K G h"]:
+    """R/I consecutive rows behind each table; row r sees the first `visible[r]` tokens of it."""
+    items, (_, heads, group, width) = len(tables), q.shape
+    side = len(q) // items
+    q = q.reshape(items, side, heads, group, width).swapaxes(1, 2).reshape(items, heads, side * group, width)
+    seen = jnp.repeat(visible.reshape(items, side), group, axis=1)
+    count = -(-jnp.max(visible) // block)
+    empty = Running.empty(items, heads, side * group, width)
+    out = attend_blocks(q, pool, tables, seen, scale, block, count, empty).finished()
+    return out.reshape(items, heads, side, group, width).swapaxes(1, 2).reshape(-1, heads, group, width)
+
+
+def attend_siblings(
+    q: Float[Array, "R K G h"],
+    pool: Float[Array, "P T 2K h"],
+    tables: Int[Array, "R W"],
+    visible: Int[Array, " R"],
+    trunk: Int[Array, " R"],
+    members: Int[Array, "I S"],
+    place: Int[Array, " R"],
+    scale: float,
+    block: int,
+) -> Float[Array, "R K G h"]:
+    """One new token per row. Rows of one item read their common trunk together, and the rest each by itself.
+
+    trunk: tokens that a row shares with all rows of its item, a multiple of `block`. members: rows of each item (-1:
+    none), items in use first. place: where a row stands in `members`, flat.
+    """
+    rows, heads, group, width = q.shape
+    shared = _trunks(q, pool, tables, visible, trunk, members, scale, block)
+    running = jax.tree.map(lambda x: _of_rows(x, place, group), shared)
+    count = jnp.max(-(-visible // block) - trunk // block)
+    seen = jnp.broadcast_to(visible[:, None], (rows, group))
+    return attend_blocks(q, pool, tables, seen, scale, block, count, running, trunk // block).finished()
+
+
+def _trunks(
+    q: Array, pool: Array, tables: Array, visible: Array, trunk: Array, members: Array, scale: float, block: int
+) -> Running:
+    """The softmax over the trunk for every place of `members`, some items at a time."""
+    (rows, heads, group, width), (items, side) = q.shape, members.shape
+    together = max(1, rows // side)  # items that are computed at once: as many as fill the rows
+    used = jnp.sum(members[:, 0] >= 0)
+
+    def some(number: Array, state: Running) -> Running:
+        start = number * together
+        chosen = jax.lax.dynamic_slice_in_dim(members, start, together)
+        row = jnp.maximum(chosen, 0)
+        seen = jnp.where((chosen >= 0) & (visible[row] > 0), trunk[row], 0)
+        queries = q[row].swapaxes(1, 2).reshape(together, heads, side * group, width)
+        empty = Running.empty(together, heads, side * group, width)
+        of_first, seen_by_head = tables[row[:, 0]], jnp.repeat(seen, group, axis=1)
+        count = jnp.max(seen) // block
+        new = attend_blocks(queries, pool, of_first, seen_by_head, scale, block, count, empty)
+        return jax.tree.map(lambda all_, part: jax.lax.dynamic_update_slice_in_dim(all_, part, start, 0), state, new)
+
+    state = Running.empty(items, heads, side * group, width)
+    return jax.lax.fori_loop(0, -(-used // together), some, state)
+
+
+def _of_rows(x: Array, place: Int[Array, " R"], group: int) -> Array:
+    """[I, K, S * G, …] of items as [R, K, G, …] of rows."""
+    items, heads, queries = x.shape[:3]
+    x = x.reshape(items, heads, queries // group, group, *x.shape[3:]).swapaxes(1, 2)
+    return x.reshape(-1, heads, group, *x.shape[4:])[place]
+
+
+def attend_gathered(
+    q: Float[Array, "R K G h"],
+    pool: Float[Array, "P T 2K h"],
+    tables: Int[Array, "R W"],
+    visible: Int[Array, " R"],
+    scale: float,
+) -> Float[Array, "R K G h"]:
+    """The textbook form: every row gathers all its pages. The oracle of the tests."""
+    rows, heads, _, width = q.shape
+    kv = pool[tables].reshape(rows, -1, heads, 2, width)
+    scores = jnp.einsum("RKGh,RTKh->RKGT", q, kv[:, :, :, 0], preferred_element_type=jnp.float32) * scale
+    seen = jnp.arange(kv.shape[1]) < visible[:, None]
+    weights = jax.nn.softmax(jnp.where(seen[:, None, None], scores, _UNSEEN), axis=-1)
+    return jnp.einsum("RKGT,RTKh->RKGh", weights.astype(kv.dtype), kv[:, :, :, 1], preferred_element_type=jnp.float32)

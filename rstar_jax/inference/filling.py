@@ -1,0 +1,87 @@
+"""Sequences whose tokens have to go through the model, laid side by side into dispatches of fixed size."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from rstar_jax.inference.jobs import Branch, Job
+from rstar_jax.inference.pages import PageTable
+from rstar_jax.inference.sequences import Sequence, advance
+
+
+@dataclasses.dataclass(eq=False)
+class Fill:
+    """A sequence under way: the trunk of a job, or one of its branches."""
+
+    sequence: Sequence
+    job: Job
+    branch: Branch | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtendBatch:
+    """A dispatch for all shards; `ends` are the branches whose values it gives, with the rows of their last tokens."""
+
+    tokens: np.ndarray  # [shards * R]
+    positions: np.ndarray  # [shards * R], -1: padding
+    tables: np.ndarray  # [shards * I, W]
+    ends: list[tuple[Branch, int]]
+
+    @classmethod
+    def empty(cls, shards: int, rows: int, item: int, columns: int) -> ExtendBatch:
+        tokens = np.zeros(shards * rows, np.int32)
+        return cls(tokens, np.full_like(tokens, -1), np.zeros((shards * rows // item, columns), np.int32), [])
+
+
+class Filling:
+    """What one shard has to fill, in the order in which it was begun."""
+
+    def __init__(self, table: PageTable, item: int):
+        self._table = table
+        self._item = item
+        self._queue: collections.deque[Fill] = collections.deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, fill: Fill) -> None:
+        self._queue.append(fill)
+
+    def rows(self) -> int:
+        """Rows that all of it would take."""
+        return sum(-(-(len(f.sequence.tokens) - f.sequence.filled) // self._item) * self._item for f in self._queue)
+
+    def branches(self) -> list[Fill]:
+        return [fill for fill in self._queue if fill.branch is not None]
+
+    def drop(self, wanted: Fill | Job) -> None:
+        """Forget a fill, or the trunk of a job."""
+        kept = [f for f in self._queue if f is not wanted and not (f.job is wanted and f.branch is None)]
+        self._queue = collections.deque(kept)
+
+    def lay(self, batch: ExtendBatch, shard: int, shards: int) -> tuple[list[Fill], int]:
+        """Put as much as fits into a shard's part of a batch; what is complete by it, and the number of tokens."""
+        item, laid = self._item, 0
+        rows, items = len(batch.tokens) // shards, len(batch.tables) // shards
+        finished, used = [], 0
+        while self._queue and used < items:
+            fill = self._queue[0]
+            sequence = fill.sequence
+            count = min(len(sequence.tokens) - sequence.filled, (items - used) * item)
+            start = shard * rows + used * item
+            batch.tokens[start : start + count] = sequence.tokens[sequence.filled : sequence.filled + count]
+            batch.positions[start : start + count] = np.arange(sequence.filled, sequence.filled + count)
+            taken = -(-count // item)
+            first = shard * items + used
+            batch.tables[first : first + taken, : len(sequence.pages)] = sequence.pages
+            advance(self._table, sequence, sequence.filled + count)
+            used, laid = used + taken, laid + count
+            if sequence.complete:
+                self._queue.popleft()
+                finished.append(fill)
+                if fill.branch is not None:
+                    batch.ends.append((fill.branch, start + count - 1))
+        return finished, laid

@@ -1,0 +1,2 @@
+"""GPU."""
+from rstar_jax.inference import blocks

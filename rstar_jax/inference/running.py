@@ -1,0 +1,125 @@
+"""Candidates that are being drawn: rows without gaps, so that a dispatch is as small as their number allows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from rstar_jax.inference.jobs import Branch, Order
+from rstar_jax.inference.programs import Slots
+from rstar_jax.inference.sequences import Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodeBatch:
+    """A dispatch for all shards: R rows of each."""
+
+    slots: Slots
+    tables: np.ndarray  # [shards * R, W]
+    trunk: np.ndarray  # [shards * R]
+    members: np.ndarray  # [shards * R, S]
+    place: np.ndarray  # [shards * R]
+
+
+class Running:
+    """The rows of one shard. Row i is `branches[i]`, in the pages of `sequences[i]`, whose tokens come at the end."""
+
+    def __init__(self, rows: int, columns: int, size: int, block: int):
+        self._size, self._block = size, block
+        # NumPy's, since the host writes to them; a dispatch makes arrays of its device of them.
+        arrays: dict[str, Any] = {
+            **{name: np.zeros(rows, np.int32) for name in ("token", "position", "drawn", "limit", "candidate")},
+            "key": np.zeros((rows, 2), np.uint32),
+            "temperature": np.zeros(rows, np.float32),
+            "top_p": np.ones(rows, np.float32),
+            "top_k": np.zeros(rows, np.int32),
+        }
+        self.slots = Slots(**arrays)
+        self.tables = np.zeros((rows, columns), np.int32)
+        self.trunk = np.zeros(rows, np.int32)  # tokens shared with siblings, in whole blocks
+        self.family = np.zeros(rows, np.int64)  # equal for siblings
+        self.branches: list[Branch] = []
+        self.sequences: list[Sequence] = []
+
+    def __len__(self) -> int:
+        return len(self.branches)
+
+    def enter(self, branch: Branch, pages: list[int], trunk: Sequence) -> None:
+        """A candidate takes the next row. pages: for its own use, the full ones of the trunk first."""
+        drawing, row = branch.drawing, len(self.branches)
+        assert drawing is not None
+        sampling, drawn = drawing.sampling, len(branch.tokens)
+        values = {
+            "token": branch.tokens[-1] if branch.tokens else drawing.prompt[-1],
+            "position": len(drawing.prompt) + drawn - 1,
+            "drawn": drawn,
+            "limit": drawing.limit,
+            "candidate": branch.number,
+            "key": (drawing.key >> 32, drawing.key & 0xFFFFFFFF),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+        }
+        for name, value in values.items():
+            getattr(self.slots, name)[row] = value
+        self.tables[row, : len(pages)] = pages
+        self.trunk[row] = trunk.indexed * self._size // self._block * self._block
+        self.family[row] = id(trunk)
+        self.branches.append(branch)
+        self.sequences.append(Sequence(trunk.tokens[:0], pages, 0, trunk.indexed, trunk.digest))
+
+    def leave(self, row: int) -> Sequence:
+        """Give up a row, which the last one takes over; its sequence, for the caller to release."""
+        sequence, last = self.sequences[row], len(self.branches) - 1
+        sequence.tokens = self.branches[row].written()
+        for array in (*self.slots, self.tables, self.trunk, self.family):
+            array[row] = array[last]
+        self.branches[row], self.sequences[row] = self.branches[last], self.sequences[last]
+        self.branches.pop()
+        self.sequences.pop()
+        self.slots.limit[last] = self.slots.drawn[last] = 0
+        return sequence
+
+    def youngest(self) -> tuple[Order, int] | None:
+        """The row that came last, with its order."""
+        return max(((branch.order, row) for row, branch in enumerate(self.branches)), default=None)
+
+    def extend(self, row: int, pages: list[int]) -> None:
+        """More pages for a row."""
+        have = len(self.sequences[row].pages)
+        self.sequences[row].pages.extend(pages)
+        self.tables[row, have : have + len(pages)] = pages
+
+    def groups(self, item: int) -> list[np.ndarray]:
+        """Rows that share a trunk, at most `item` together, long trunks first: items of like length go together."""
+        count = len(self.branches)
+        order = np.lexsort((self.family[:count], -self.trunk[:count]))
+        family = self.family[order]
+        starts = np.flatnonzero(np.r_[True, family[1:] != family[:-1]]) if count else np.zeros(0, int)
+        runs = np.split(order, starts[1:])
+        return [run[at : at + item] for run in runs for at in range(0, len(run), item)]
+
+
+def make_batch(shards: list[Running], rows: int, items: tuple[int, ...]) -> DecodeBatch:
+    """The smallest items that do: wide ones where siblings fill them, else narrow ones.
+
+    Sharing reads a trunk once per item, and an item costs as much as it is wide. The choice changes no result.
+    """
+    wide = [shard.groups(items[-1]) for shard in shards]
+    narrow = [shard.groups(items[0]) for shard in shards]
+    share = 2 * sum(map(len, wide)) <= sum(map(len, narrow))
+    groups, item = (wide, items[-1]) if share else (narrow, items[0])
+    members = np.full((len(shards), rows, item), -1, np.int32)
+    place = np.zeros((len(shards), rows), np.int32)
+    for shard, found in enumerate(groups):
+        for index, group in enumerate(found):
+            members[shard, index, : len(group)] = group
+            place[shard, group] = index * item + np.arange(len(group))
+
+    def of_shards(name: str) -> np.ndarray:
+        return np.concatenate([getattr(shard, name)[:rows] for shard in shards])
+
+    slots = Slots(*(np.concatenate(parts) for parts in zip(*([a[:rows] for a in s.slots] for s in shards), strict=True)))
+    return DecodeBatch(slots, of_shards("tables"), of_shards("trunk"), members.reshape(-1, item), place.reshape(-1))
