@@ -23,8 +23,8 @@ from rstar_jax.errors import run_main
 from rstar_jax.evaluation.report import print_report, write_report
 from rstar_jax.evaluation.summary import read_summary, write_summary
 from rstar_jax.evolution.lab import Lab
-from rstar_jax.evolution.stages import say
 from rstar_jax.evolution.summarise import summarise
+from rstar_jax.search.progress import say
 
 ROUNDS = (round1_bootstrap, round2_reliable_ppm, round3_ppm_search, round4_hard_problems)
 

@@ -13,13 +13,13 @@ from rstar_jax.evolution.base_model import BaseConfig
 from rstar_jax.evolution.config import EvaluationPlan, EvolutionConfig, ProblemsConfig
 from rstar_jax.evolution.rounds import Round
 from rstar_jax.execution import ExecutorConfig
-from rstar_jax.inference.config import EngineConfig, Sampling, ScoringConfig
+from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.search import presets
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import PpmLoss
 
-LENGTHS = (128, 224, 384)
+CONTEXT = 384
 
 
 def config(seed: int = 0) -> EvolutionConfig:
@@ -51,7 +51,7 @@ def config(seed: int = 0) -> EvolutionConfig:
             head_dim=16,
             d_ff=192,
             init="mimetic",
-            max_length=LENGTHS[-1],
+            max_length=CONTEXT,
         ),
         base=BaseConfig(
             documents=40_000,
@@ -81,8 +81,8 @@ def config(seed: int = 0) -> EvolutionConfig:
         evaluation=EvaluationPlan(
             search=dataclasses.replace(presets.default("eval"), rollouts=8, candidates=8, answer_candidates=2)
         ),
-        engine=EngineConfig(lengths=LENGTHS, slots=64, decode_steps=8, chunk=32),
-        scoring=ScoringConfig(lengths=LENGTHS),
+        engine=EngineConfig(max_length=CONTEXT, memory_fraction=0.02),
+        scoring=EngineConfig(max_length=CONTEXT, memory_fraction=0.02),
         # Steps are light here, and keeping their states gains nothing (experiments/benchmarks/executor.py, replay).
         executor=ExecutorConfig(cpu_seconds=1, wall_seconds=4.0, memory_mb=512, snapshots=0),
     )

@@ -11,7 +11,7 @@ from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig
 from rstar_jax.evolution.bootstrap.scripted import ScriptedConfig
 from rstar_jax.evolution.rounds import Round, paper_rounds
 from rstar_jax.execution import ExecutorConfig
-from rstar_jax.inference.config import EngineConfig, Sampling, ScoringConfig
+from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.search import presets
 from rstar_jax.search.config import SearchConfig
@@ -70,8 +70,8 @@ class EvolutionConfig:
     ppm_training: TrainConfig = PAPER_PPM
     ppm_loss: PpmLoss = PAPER_LOSS
     evaluation: EvaluationPlan = EvaluationPlan()
-    engine: EngineConfig = EngineConfig()
-    scoring: ScoringConfig = ScoringConfig()
+    engine: EngineConfig = EngineConfig()  # of the policy
+    scoring: EngineConfig = EngineConfig()  # of the PPM
     executor: ExecutorConfig = ExecutorConfig()
     concurrency: int = 64
 

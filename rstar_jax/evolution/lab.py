@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import jax
 from jax.sharding import Mesh
@@ -22,18 +23,20 @@ from rstar_jax.execution import ExecutorPool
 from rstar_jax.files import write_json
 from rstar_jax.grading import GraderPool
 from rstar_jax.inference.adapters import PolicyProposer, PPMScorer
-from rstar_jax.inference.config import Sampling
-from rstar_jax.inference.engine import Engine
-from rstar_jax.inference.scoring import ScoringEngine
+from rstar_jax.inference.config import Metrics, Sampling
+from rstar_jax.inference.engine import Engine, PolicyEngine, PPMEngine
+from rstar_jax.inference.meter import Meter
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.problems.files import read_problems, write_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.reasoning_gym import make_split
 from rstar_jax.problems.splits import check_disjoint
+from rstar_jax.search.progress import say
 from rstar_jax.search.protocols import Proposer
 from rstar_jax.training.checkpoints import load_model
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
 
+EngineT = TypeVar("EngineT", bound=Engine)
 OVERLONG_VALUE = -1.0  # of a path that the PPM cannot read: as bad as a wrong answer
 
 
@@ -46,6 +49,7 @@ class Lab:
     mesh: Mesh
     executor: ExecutorPool
     graders: Graders
+    _metrics: dict[str, Metrics] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def problems(self) -> tuple[list[Problem], list[Problem]]:
@@ -94,7 +98,7 @@ class Lab:
         async with engine:
             yield self._proposer(engine, greedy), self._proposer(engine, self.config.sampling)
 
-    def _proposer(self, engine: Engine, sampling: Sampling) -> PolicyProposer:
+    def _proposer(self, engine: PolicyEngine, sampling: Sampling) -> PolicyProposer:
         return PolicyProposer(engine, self.tokenizer, sampling, self.config.engine.max_length)
 
     @contextlib.asynccontextmanager
@@ -107,14 +111,26 @@ class Lab:
             yield PPMScorer(engine, self.tokenizer, squash, overlong=OVERLONG_VALUE)
 
     @functools.cached_property
-    def _engine(self) -> Engine:
+    def _engine(self) -> PolicyEngine:
         params = load_model(self.run.base, self.mesh)[1]
-        return Engine(self.model_config, params, self.config.engine, self.tokenizer.stop_ids, self.mesh)
+        stops, decode = self.tokenizer.stop_ids, self.tokenizer.decode
+        engine = PolicyEngine(self.model_config, params, self.config.engine, stops, self.mesh, decode)
+        return self._warmed("policy", engine)
 
     @functools.cached_property
-    def _scoring_engine(self) -> ScoringEngine:
+    def _scoring_engine(self) -> PPMEngine:
         params = load_model(self.run.ppm(1), self.mesh)[1]
-        return ScoringEngine(self.model_config, params, self.config.scoring, self.mesh)
+        return self._warmed("ppm", PPMEngine(self.model_config, params, self.config.scoring, self.mesh))
+
+    def _warmed(self, name: str, engine: EngineT) -> EngineT:
+        self._metrics[name] = engine.metrics
+        seconds = sum(engine.warm_up().values())
+        say(f"{name} engine: {engine.describe()}, {engine.compilations} programs in {seconds:.1f} s")
+        return engine
+
+    def meter(self) -> Meter:
+        """Of the engines that there are."""
+        return Meter(self._metrics)
 
     def note(self, round_number: int, stage: str, **figures: object) -> None:
         """Leave a stage's figures in the run directory (never read by a later stage)."""

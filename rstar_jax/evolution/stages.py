@@ -31,7 +31,7 @@ from rstar_jax.files import read_jsonl, sha256_of
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import runner
 from rstar_jax.search.mcts import extend, search
-from rstar_jax.search.progress import make_progress
+from rstar_jax.search.progress import make_progress, say
 from rstar_jax.search.protocols import Proposer, Scorer
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.search.trajectories import n_correct
@@ -43,10 +43,6 @@ from rstar_jax.trajectory.prompts import policy_prompt
 from rstar_jax.trajectory.tokenizer import train_tokenizer
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
 async def search_problems(lab: Lab, round: Round) -> None:
     """Search every training problem with the models of the round before."""
     start, before = time.monotonic(), round.number - 1
@@ -56,6 +52,7 @@ async def search_problems(lab: Lab, round: Round) -> None:
         else:
             _, proposer = await stack.enter_async_context(lab.policy(before))
         scorer = await stack.enter_async_context(lab.ppm(before)) if round.search.needs_scorer else None
+        meter = lab.meter()
         await runner.run(
             lab.problems[0],
             lambda problem: grow(lab, round, problem, proposer, scorer),
@@ -63,8 +60,9 @@ async def search_problems(lab: Lab, round: Round) -> None:
             fingerprint=_fingerprint(lab, round),
             concurrency=lab.config.concurrency,
             label=f"round {round.number} search",
+            status=meter,
         )
-    lab.note(round.number, "search", seconds=time.monotonic() - start)
+    lab.note(round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start})
 
 
 async def grow(
@@ -152,11 +150,11 @@ async def evaluate_models(
         concurrency=lab.config.concurrency,
         score_samples=ppm is not None,
     )
-    progress = make_progress(len(problems), 0, f"evaluate {name}")
     async with contextlib.AsyncExitStack() as stack:
         greedy, sampling = await stack.enter_async_context(lab.policy(policy))
         scorer = await stack.enter_async_context(lab.ppm(ppm)) if ppm is not None else None
         folder = lab.run.evaluation(round_number, name.replace(", ", "-"))
+        progress = make_progress(len(problems), 0, f"evaluate {name}", lab.meter())
         try:
             return await evaluate(
                 problems,

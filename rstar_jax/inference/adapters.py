@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
 import itertools
@@ -11,8 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rstar_jax.inference.config import Completion, OverlongError, Sampling
-from rstar_jax.inference.engine import Engine
-from rstar_jax.inference.scoring import ScoringEngine
+from rstar_jax.inference.engine import PolicyEngine, PPMEngine
 from rstar_jax.search.protocols import Path, Proposal
 from rstar_jax.trajectory.prompts import PLAIN_FRAME, PromptFrame
 from rstar_jax.trajectory.tags import ALL_TAGS
@@ -42,7 +42,7 @@ class PolicyProposer:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: PolicyEngine,
         tokenizer: Tokenizer,
         sampling: Sampling,
         max_context: int,
@@ -71,7 +71,8 @@ class PolicyProposer:
         finish, n_tokens = completion.finish, len(completion.tokens)
         if finish == "length" and n_tokens < self.sampling.max_tokens:
             finish = "overlong"
-        return Proposal(self.tokenizer.decode(completion.tokens), finish, completion.logprob, n_tokens)
+        text = _up_to_stop(self.tokenizer.decode(completion.tokens), self.sampling.stop)
+        return Proposal(text, finish, completion.logprob, n_tokens)
 
 
 class PPMScorer:
@@ -83,7 +84,7 @@ class PPMScorer:
 
     def __init__(
         self,
-        engine: ScoringEngine,
+        engine: PPMEngine,
         tokenizer: Tokenizer,
         squash: Squash,
         overlong: float | None = None,
@@ -96,31 +97,38 @@ class PPMScorer:
 
     async def score(self, paths: Sequence[Path]) -> list[float]:
         """Values in [-1, 1], in the order of `paths`. Siblings are computed together behind their parent."""
-        values: dict[int, float] = {}
         families: dict[Path, list[int]] = {}
         for index, path in enumerate(paths):
             families.setdefault(Path(path.problem, path.steps[:-1]), []).append(index)
-        for members in families.values():
-            values |= await self._family([paths[i] for i in members], members)
+        found = [self._family(parent, [paths[i] for i in places]) for parent, places in families.items()]
+        values: dict[int, float] = {}
+        for places, scores in zip(families.values(), await asyncio.gather(*found), strict=True):
+            values.update(zip(places, scores, strict=True))
         return [values[index] for index in range(len(paths))]
 
-    async def _family(self, siblings: Sequence[Path], names: Sequence[int]) -> dict[int, float]:
-        encoded = {name: self._encode(path) for name, path in zip(names, siblings, strict=True)}
-        longest = self.engine.scoring_config.lengths[-1]
-        fitting = {name: tokens for name, tokens in encoded.items() if len(tokens) <= longest}
+    async def _family(self, parent: Path, siblings: Sequence[Path]) -> list[float]:
+        encoded = [self._encode(path) for path in siblings]
+        longest = self.engine.engine_config.max_length
+        fitting = [tokens for tokens in encoded if len(tokens) <= longest]
         if len(fitting) < len(encoded) and self.overlong is None:
-            raise OverlongError(f"a path of {max(map(len, encoded.values()))} tokens; rows hold {longest}")
-        trunk = _common(list(fitting.values()))
-        branches = [tokens[trunk:] for tokens in fitting.values()]
-        prompt = next(iter(fitting.values()), [])[:trunk]
-        raw = await self.engine.score(prompt, branches)
-        scored = {name: math.tanh(value / self.scale) for name, value in zip(fitting, raw, strict=True)}
-        return scored if self.overlong is None else dict.fromkeys(encoded, self.overlong) | scored
+            raise OverlongError(f"a path of {max(map(len, encoded))} tokens; the context holds {longest}")
+        # Behind the parent, which is known as a rule, all siblings can go into one dispatch.
+        trunk = min(_common(fitting), len(self._encode(parent))) if len(fitting) > 1 else 0
+        prompt = fitting[0][:trunk] if fitting else []
+        raw = iter(await self.engine.score(prompt, [tokens[trunk:] for tokens in fitting]))
+        overlong = math.nan if self.overlong is None else self.overlong
+        return [math.tanh(next(raw) / self.scale) if len(tokens) <= longest else overlong for tokens in encoded]
 
 
-def _common(sequences: Sequence[Sequence[int]]) -> int:
+def _up_to_stop(text: str, stops: Sequence[str]) -> str:
+    """Up to the end of the stop text that is complete first; the last token may go on behind it."""
+    ends = [text.index(stop) + len(stop) for stop in stops if stop in text]
+    return text[: min(ends)] if ends else text
+
+
+def _common(sequences: Sequence[list[int]]) -> int:
     """Length of the longest prefix that all share and that leaves each of them a token."""
-    if not sequences:
-        return 0
-    columns = zip(*(sequence[:-1] for sequence in sequences), strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
+    first, last = min(sequences), max(sequences)  # in sorted order, all others agree where these two do
+    shorter = min(map(len, sequences)) - 1
+    pairs = zip(first[:shorter], last[:shorter], strict=True)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), shorter)

@@ -109,7 +109,7 @@ def attend_siblings(
     trunk: tokens that a row shares with all rows of its item, a multiple of `block`. members: rows of each item (-1:
     none), items in use first. place: where a row stands in `members`, flat.
     """
-    rows, heads, group, width = q.shape
+    rows, _, group, _ = q.shape
     shared = _trunks(q, pool, tables, visible, trunk, members, scale, block)
     running = jax.tree.map(lambda x: _of_rows(x, place, group), shared)
     count = jnp.max(-(-visible // block) - trunk // block)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 from rstar_jax.models.config import Head
 
@@ -117,6 +117,8 @@ class EngineConfig:
 @dataclasses.dataclass
 class Metrics:
     """Running totals, and the state of queue and pool now. Time in the device includes transfers."""
+
+    NOW: ClassVar[tuple[str, ...]] = ("waiting", "running", "pages", "held", "cached")  # states, not totals
 
     prefilled: int = 0  # prompt tokens run through the policy
     decoded: int = 0  # tokens generated

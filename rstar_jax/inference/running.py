@@ -66,7 +66,7 @@ class Running:
             getattr(self.slots, name)[row] = value
         self.tables[row, : len(pages)] = pages
         self.trunk[row] = trunk.indexed * self._size // self._block * self._block
-        self.family[row] = id(trunk)
+        self.family[row] = int.from_bytes(trunk.digest[:7])  # equal content, whoever computed it
         self.branches.append(branch)
         self.sequences.append(Sequence(trunk.tokens[:0], pages, 0, trunk.indexed, trunk.digest))
 
@@ -121,5 +121,11 @@ def make_batch(shards: list[Running], rows: int, items: tuple[int, ...]) -> Deco
     def of_shards(name: str) -> np.ndarray:
         return np.concatenate([getattr(shard, name)[:rows] for shard in shards])
 
-    slots = Slots(*(np.concatenate(parts) for parts in zip(*([a[:rows] for a in s.slots] for s in shards), strict=True)))
-    return DecodeBatch(slots, of_shards("tables"), of_shards("trunk"), members.reshape(-1, item), place.reshape(-1))
+    slots = zip(*([array[:rows] for array in shard.slots] for shard in shards), strict=True)
+    return DecodeBatch(
+        Slots(*map(np.concatenate, slots)),
+        of_shards("tables"),
+        of_shards("trunk"),
+        members.reshape(-1, item),
+        place.reshape(-1),
+    )

@@ -82,7 +82,7 @@ class Scheduler:
     def plan(self) -> list[Dispatch]:
         """The next turn; empty if there is nothing to do."""
         turn: list[Dispatch] = []
-        for _ in range(1 if self.values else self.config.extends):
+        for _ in range(self.config.extends):
             for shard in self.shards:
                 shard.begin_jobs()
                 shard.begin_paths()

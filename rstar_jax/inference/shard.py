@@ -69,9 +69,8 @@ class Shard:
             while job in self.open and job.branches[0].path is not None:
                 if job.request.future.done():
                     job.branches.clear()
-                elif not self._begin_path(job):
-                    if not self._reclaim(job.first):
-                        return
+                elif not self._begin_path(job) and not self._reclaim(job.first):
+                    return
                 self._close_if_done(job)
 
     def _begin_path(self, job: Job) -> bool:

@@ -24,7 +24,7 @@ from rstar_jax.models.sharding import ACTIVATION, RULES, TOKENS, gather
 
 Params = dict[str, Any]
 Attend = Callable[[jax.Array, jax.Array, jax.Array, Any], tuple[jax.Array, Any]]
-"""(q [B, L, K, G, h], k and v [B, L, K, h], a layer's cache) -> (heads [B, L, K, G, h], the cache with k and v in it)."""
+"""(q [B, L, K, G, h], k and v [B, L, K, h], a layer's cache) -> (heads [B, L, K, G, h], the cache with k and v)."""
 
 
 def _param(key: jax.Array, shape: tuple[int, ...], axes: tuple[str | None, ...], scale: float, dtype: str):

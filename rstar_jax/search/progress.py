@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
+Status = Callable[[], str]
+"""What else there is to say: rates of the engines since the last call, say."""
+
+
+def say(text: str) -> None:
+    """A line of the run's own, at once."""
+    print(text, flush=True)
 
 
 class Progress(Protocol):
@@ -19,16 +27,18 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
-def make_progress(total: int, done: int = 0, label: str = "search") -> Progress:
+def make_progress(total: int, done: int = 0, label: str = "search", status: Status | None = None) -> Progress:
     """A bar if standard error is a terminal, else plain lines on it. `done`: finished in an earlier run."""
-    return Bar(total, done, label) if sys.stderr.isatty() else Lines(total, done, label)
+    return (Bar if sys.stderr.isatty() else Lines)(total, done, label, status)
 
 
 class Bar:
-    """A tqdm bar."""
+    """A tqdm bar; what there is to say besides stands on a line below it."""
 
-    def __init__(self, total: int, done: int, label: str) -> None:
+    def __init__(self, total: int, done: int, label: str, status: Status | None) -> None:
         self._bar = tqdm(total=total, initial=done, desc=label, unit="problem")
+        self._below = tqdm(bar_format="{desc}", position=1, leave=False) if status else None
+        self._status, self._last = status, time.monotonic()
         self._solved = 0
         self._tokens = 0
 
@@ -37,16 +47,21 @@ class Bar:
         self._tokens += tokens
         self._bar.set_postfix(solved=self._solved, tokens=self._tokens, refresh=False)
         self._bar.update()
+        if self._status and self._below is not None and time.monotonic() - self._last >= 1.0:
+            self._last = time.monotonic()
+            self._below.set_description_str(self._status())
 
     def close(self) -> None:
+        if self._below is not None:
+            self._below.close()
         self._bar.close()
 
 
 class Lines:
     """A line every few seconds and at the end, for log files."""
 
-    def __init__(self, total: int, done: int, label: str) -> None:
-        self._total, self._done, self._label = total, done, label
+    def __init__(self, total: int, done: int, label: str, status: Status | None) -> None:
+        self._total, self._done, self._label, self._status = total, done, label, status
         self._solved = 0
         self._tokens = 0
         self._started = self._last = time.monotonic()
@@ -67,9 +82,11 @@ class Lines:
         self._last = time.monotonic()
         self._shown = self._done
         seconds = self._last - self._started
+        words = self._status() if self._status else ""
+        status = f"; {words}" if words else ""
         print(
             f"{self._label}: {self._done}/{self._total} problems; in this run {self._solved} solved,"
-            f" {self._tokens} tokens, {seconds:.0f} s",
+            f" {self._tokens} tokens, {seconds:.0f} s{status}",
             file=sys.stderr,
             flush=True,
         )

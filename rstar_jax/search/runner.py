@@ -22,7 +22,7 @@ from rstar_jax import files
 from rstar_jax.errors import InputError
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import store
-from rstar_jax.search.progress import Progress, make_progress
+from rstar_jax.search.progress import Progress, Status, make_progress
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import Tree
 
@@ -43,11 +43,13 @@ async def run(
     fingerprint: str,
     concurrency: int = 64,
     label: str = "search",
+    status: Status | None = None,
 ) -> pathlib.Path:
     """Search the problems that are not finished yet and return the path of `trees.parquet`.
 
     fingerprint: names everything that the trees depend on (settings, seed, models). concurrency: problems
-    under way at a time. What `grow` raises ends the run; what is finished by then stays.
+    under way at a time. status: words for the progress line. What `grow` raises ends the run; what is finished by
+    then stays.
 
     Raises InputError if the folder was begun with another fingerprint, if an id occurs twice, or if a
     finished problem is another one than the problem with its id.
@@ -60,7 +62,7 @@ async def run(
     done = _finished(folder, by_id)
     missing = [problem for problem in problems if problem.id not in done]
     if missing:
-        progress = make_progress(len(problems), len(problems) - len(missing), label)
+        progress = make_progress(len(problems), len(problems) - len(missing), label, status)
         try:
             await _grow_all(missing, grow, folder / PARTS, concurrency, progress)
         finally:

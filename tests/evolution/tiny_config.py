@@ -37,6 +37,6 @@ def config(seed: int = 0):
             n_trajectories=2,
             counts=(1, 2),
         ),
-        engine=dataclasses.replace(full.engine, lengths=(256, 384), slots=32),
-        scoring=dataclasses.replace(full.scoring, lengths=(256, 384)),
+        engine=dataclasses.replace(full.engine, tokens=(128,), rows=(32,), pages=400),
+        scoring=dataclasses.replace(full.scoring, tokens=(128,), pages=400),
     )

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from rstar_jax.inference.config import EngineConfig
-from rstar_jax.inference.engine import Engine
+from rstar_jax.inference.engine import PolicyEngine
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import init_params, value_params
 from rstar_jax.models.sharding import make_mesh
@@ -43,13 +43,13 @@ def ppm_params(config, params, mesh):
 @pytest.fixture(scope="session")
 def sizes():
     return EngineConfig(
-        lengths=(32, 64), slots=8, decode_steps=4, chunk=8, prefill_rows=3, admit_rows=5, prefix_rows=12
+        max_length=64, page_size=8, pages=200, tokens=(16, 32), rows=(4, 8), decode_steps=4, item=4, block=16, copies=3
     )
 
 
 @pytest.fixture(scope="session")
 def shared_engine(config, params, sizes, mesh):
-    return Engine(config, params, sizes, STOP_IDS, mesh)
+    return PolicyEngine(config, params, sizes, STOP_IDS, mesh)
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import sys
 
 import jax
 
-from rstar_jax.inference.config import EngineConfig, Sampling, ScoringConfig
-from rstar_jax.inference.engine import Engine
-from rstar_jax.inference.scoring import ScoringEngine
+from rstar_jax.inference.config import EngineConfig, Sampling
+from rstar_jax.inference.engine import PolicyEngine, PPMEngine
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import init_params, value_params
 from rstar_jax.models.sharding import make_mesh
@@ -18,7 +17,9 @@ from rstar_jax.models.sharding import make_mesh
 CONFIG = ModelConfig(
     vocab_size=64, d_model=32, n_layers=1, n_heads=4, n_kv_heads=2, head_dim=8, d_ff=48, init_scale=0.3
 )
-SIZES = EngineConfig(lengths=(32,), slots=4, decode_steps=4, chunk=8, prefill_rows=2, prefix_rows=8, admit_rows=4)
+SIZES = EngineConfig(
+    max_length=32, page_size=8, pages=12, tokens=(16,), rows=(4,), decode_steps=4, item=4, block=16, copies=4
+)
 
 
 async def answers(shape: dict[str, int]) -> dict[str, list]:
@@ -27,8 +28,8 @@ async def answers(shape: dict[str, int]) -> dict[str, list]:
         params = jax.device_get(jax.jit(lambda: init_params(CONFIG, jax.random.key(0)))())
     ppm = value_params(CONFIG, params)
     ppm["outer"]["value_weight"] = params["blocks"]["attention_norm"][0] * 0.5
-    engine = Engine(CONFIG, params, SIZES, (1,), mesh)
-    scorer = ScoringEngine(CONFIG, ppm, ScoringConfig(lengths=(32,), tokens=64, branches=4), mesh)
+    engine = PolicyEngine(CONFIG, params, SIZES, (1,), mesh)
+    scorer = PPMEngine(CONFIG, ppm, SIZES, mesh)
     sampling = [Sampling(temperature=0, max_tokens=8), Sampling(top_k=9, top_p=0.9, max_tokens=8)]
     async with engine, scorer:
         drawn = await asyncio.gather(

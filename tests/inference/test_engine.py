@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import random
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from rstar_jax.inference.config import EngineConfig, Sampling
-from rstar_jax.inference.engine import Engine
+from rstar_jax.inference.engine import PolicyEngine
 from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.decoder import hidden_states, init_params, logits
 
@@ -32,14 +33,18 @@ def requests(count: int, seed: int = 0) -> list[tuple[list[int], int, Sampling, 
     return made
 
 
-async def crowd(engine: Engine, asked: list) -> list:
+async def crowd(engine: PolicyEngine, asked: list) -> list:
     async with engine:
         return await asyncio.gather(*(engine.generate(*request) for request in asked))
 
 
-async def one_by_one(engine: Engine, asked: list) -> list:
+async def one_by_one(engine: PolicyEngine, asked: list) -> list:
     async with engine:
         return [await engine.generate(*request) for request in asked]
+
+
+def tokens_of(answers: list) -> list:
+    return [[completion.tokens for completion in answer] for answer in answers]
 
 
 def greedy_reference(config, params, prompt, limit):
@@ -92,23 +97,67 @@ def test_neighbours_order_and_cache_change_no_bit(params, engine):
     assert asyncio.run(one_by_one(engine, asked)) == reference  # now with a warm prefix store
 
 
-@pytest.mark.parametrize("slots", [1, 24])
-def test_number_of_slots_changes_no_token(config, params, mesh, sizes, engine, slots):
+@pytest.mark.parametrize("change", [{"rows": (4,)}, {"rows": (24,), "decode_steps": 7}, {"tokens": (64,), "copies": 1}])
+def test_sizes_of_dispatches_change_no_token(config, params, mesh, sizes, engine, change):
     asked = requests(12)
     expected = asyncio.run(crowd(engine, asked))
-    other = dataclasses.replace(sizes, lengths=(64,), slots=slots, decode_steps=7)
-    answers = asyncio.run(crowd(Engine(config, params, other, STOP_IDS, mesh), asked))
-    assert [[c.tokens for c in n] for n in answers] == [[c.tokens for c in n] for n in expected]
+    other = PolicyEngine(config, params, dataclasses.replace(sizes, **change), STOP_IDS, mesh)
+    answers = asyncio.run(crowd(other, asked))
+    assert tokens_of(answers) == tokens_of(expected)
+
+
+@pytest.mark.parametrize("page_size", [2, 16])
+def test_the_layout_of_pages_changes_no_bit(config, params, mesh, sizes, engine, page_size):
+    asked = requests(12)
+    expected = asyncio.run(crowd(engine, asked))
+    other = dataclasses.replace(sizes, page_size=page_size)
+    assert asyncio.run(crowd(PolicyEngine(config, params, other, STOP_IDS, mesh), asked)) == expected
+
+
+@pytest.mark.parametrize("pages", ["least", 14, 30])
+def test_a_pool_that_runs_full_changes_no_bit(config, params, mesh, sizes, engine, pages):
+    asked = requests(24)
+    expected = asyncio.run(crowd(engine, asked))
+    pages = sizes.least_pages if pages == "least" else pages
+    tiny = PolicyEngine(config, params, dataclasses.replace(sizes, pages=pages), STOP_IDS, mesh)
+    assert asyncio.run(crowd(tiny, asked)) == expected
+    assert tiny.metrics.recomputed > 0
+    assert tiny.metrics.held == 0
+    order = random.Random(2).sample(range(len(asked)), len(asked))
+    shuffled = asyncio.run(crowd(tiny, [asked[i] for i in order]))
+    assert [shuffled[order.index(i)] for i in range(len(asked))] == expected
+
+
+def test_a_prefix_is_computed_once(engine):
+    """Siblings share their prompt, and who goes on behind a completion recomputes its last token at most."""
+    prompt = [3 + i % 50 for i in range(30)]
+    go_on = Sampling(temperature=0, max_tokens=10)
+
+    async def run():
+        async with engine:
+            first = await engine.generate(prompt, 6, Sampling(max_tokens=10), 1)
+            after_first = dataclasses.replace(engine.metrics)
+            longer = [prompt + list(c.tokens) for c in first]
+            for path in longer:
+                await engine.generate(path, 4, go_on, 2)
+            return after_first, longer
+
+    before = dataclasses.replace(engine.metrics)
+    after_first, longer = asyncio.run(run())
+    assert after_first.prefilled - before.prefilled == len(prompt) - 1
+    # The last token of a path is read by its candidates, the one before it was drawn last and never read.
+    assert engine.metrics.prefilled - after_first.prefilled == 0
+    assert engine.metrics.reused - after_first.reused == sum(len(path) - 1 for path in longer)
 
 
 def test_a_whole_run_compiles_the_declared_programs_only(config, mesh, sizes, engine):
     report = engine.warm_up()
-    assert engine.compilations == sizes.compiled_shapes == len(report)
+    assert engine.compilations == sizes.compiled_shapes("lm") == len(report)
     asyncio.run(crowd(engine, requests(30, seed=3)))
     with jax.set_mesh(mesh):
         engine.load(jax.jit(lambda: init_params(config, jax.random.key(5)))())
     asyncio.run(one_by_one(engine, requests(6, seed=4)))
-    assert engine.compilations == sizes.compiled_shapes
+    assert engine.compilations == sizes.compiled_shapes("lm")
 
 
 def test_new_weights_leave_nothing_of_the_old(config, params, mesh, engine):
@@ -124,7 +173,7 @@ def test_new_weights_leave_nothing_of_the_old(config, params, mesh, engine):
 
 
 def test_limits_are_outcomes(config, params, mesh, sizes):
-    never = Engine(config, params, dataclasses.replace(sizes, lengths=(64,)), (), mesh)
+    never = PolicyEngine(config, params, sizes, (), mesh)
     prompt = [3] * 60
     asked = [
         (prompt, 2, Sampling(max_tokens=50), 0),
@@ -139,9 +188,9 @@ def test_limits_are_outcomes(config, params, mesh, sizes):
 
 def test_candidates_follow_the_model(config, params, mesh):
     """First tokens of many candidates against the exact probabilities."""
-    sizes = EngineConfig(lengths=(16,), slots=64, decode_steps=1, chunk=8, prefill_rows=1, prefix_rows=4)
+    sizes = EngineConfig(max_length=16, page_size=8, pages=300, tokens=(8,), rows=(64,), decode_steps=1, block=16)
     n, prompt = 4000, [5, 9, 30]
-    engine = Engine(config, params, sizes, STOP_IDS, mesh)
+    engine = PolicyEngine(config, params, sizes, STOP_IDS, mesh)
     (drawn,) = asyncio.run(crowd(engine, [(prompt, n, Sampling(max_tokens=1), 11)]))
     with jax.set_mesh(mesh):
         positions = jnp.arange(3)[None]
@@ -176,21 +225,47 @@ def test_thousands_of_coroutines(engine):
 
 def test_bad_requests(engine):
     for prompt, n in (([], 1), ([64], 1), ([-1], 1), ([3], 0)):
-        with pytest.raises(ValueError, match="cannot complete"):
+        with pytest.raises(ValueError, match=r"cannot complete|outside the vocabulary"):
             asyncio.run(crowd(engine, [(prompt, n, GREEDY, 0)]))
     with pytest.raises(RuntimeError, match="does not run"):
         asyncio.run(engine.generate([3], 1, GREEDY, 0))
     with pytest.raises(ValueError, match="impossible"):
         Sampling(temperature=-1)
+    with pytest.raises(ValueError, match="tuple of texts"):
+        Sampling(stop="word")
+    with pytest.raises(ValueError, match="need an engine"):
+        asyncio.run(crowd(engine, [([3], 1, Sampling(stop=("word",)), 0)]))
+
+
+def test_stop_texts_end_a_completion_where_its_text_contains_them(config, params, mesh, sizes):
+    """A token's text is its number and a blank, so that "7 2" lies across two tokens and ends in the middle of one."""
+
+    def text(tokens):
+        return "".join(f"{token} " for token in tokens)
+
+    engine = PolicyEngine(config, params, sizes, (), mesh, decode=text)
+    plain, stop = Sampling(max_tokens=30), ("7 2", "0 4", "6 1", "33")
+    prompts = [[3 + i, 4] for i in range(20)]
+    whole = asyncio.run(crowd(engine, [(prompt, 2, plain, 5) for prompt in prompts]))
+    stopped = asyncio.run(crowd(engine, [(p, 2, dataclasses.replace(plain, stop=stop), 5) for p in prompts]))
+    cut = 0
+    for one, other in zip(itertools.chain(*whole), itertools.chain(*stopped), strict=True):
+        first = [end for end in range(1, 31) if any(x in text(one.tokens[:end]) for x in stop)][:1]
+        cut += bool(first)
+        assert other.tokens == one.tokens[: first[0] if first else 30]
+        assert other.finish == ("stop" if first else "length")
+        assert first or other == one
+        assert first == [] or 0 > other.logprob >= one.logprob
+    assert 5 < cut < 40
 
 
 def test_a_failure_reaches_every_waiter(config, params, mesh, sizes, monkeypatch):
-    engine = Engine(config, params, sizes, STOP_IDS, mesh)
+    engine = PolicyEngine(config, params, sizes, STOP_IDS, mesh)
 
     def burn(*_):
         raise OSError("the device burns")
 
-    monkeypatch.setattr(engine, "_decode", burn)
+    monkeypatch.setattr(engine._programs, "decode", burn)
 
     async def run():
         async with engine:

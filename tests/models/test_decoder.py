@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
+from rstar_jax.models.attention import attention, packed_mask
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.sharding import RULES
 
@@ -43,11 +43,18 @@ def full(config, params, tokens):
 def test_new_tokens_against_a_cache_equal_the_whole_sequence(config):
     params, tokens = decoder.init_params(config, jax.random.key(1)), tokens_of(3, 12)
     expected = full(config, params, tokens)
-    cache, flat = decoder.init_cache(config, 3, 16), decoder.unstacked(config, params)
+    caches, flat = [None] * config.n_layers, decoder.unstacked(config, params)
     parts = []
     for start, end in ((0, 5), (5, 6), (6, 12)):
+        mask = jnp.tril(jnp.ones((12, 12), bool))[start:end, :end]
+
+        def attend(q, k, v, cache, mask=mask):
+            if cache is not None:
+                k, v = jnp.concatenate([cache[0], k], axis=1), jnp.concatenate([cache[1], v], axis=1)
+            return attention(q, k, v, jnp.broadcast_to(mask, (3, *mask.shape))), (k, v)
+
         positions = positions_of(tokens)[:, start:end]
-        hidden, cache = decoder.cached_hidden_states(config, flat, tokens[:, start:end], positions, cache)
+        hidden, caches = decoder.cached_hidden_states(config, flat, tokens[:, start:end], positions, caches, attend)
         parts.append(decoder.logits(config, params, hidden))
     np.testing.assert_allclose(jnp.concatenate(parts, axis=1), expected, atol=2e-5)
 

@@ -1,2 +1,1 @@
 """GPU."""
-from rstar_jax.inference import blocks

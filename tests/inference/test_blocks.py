@@ -1,0 +1,109 @@
+"""Attention by blocks against the textbook form, and bits that must not depend on how rows are grouped."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rstar_jax.inference import blocks
+from rstar_jax.inference.attention import write
+
+SCALE = 0.25
+
+
+def made(rows: int, tables: int, group: int = 2, width: int = 16, size: int = 8, columns: int = 12, seed: int = 0):
+    """Queries, a pool of random content and block tables."""
+    rng = np.random.default_rng(seed)
+    q = jnp.asarray(rng.standard_normal((rows, 2, group, width)), jnp.float32)
+    pool = jnp.asarray(rng.standard_normal((40, size, 4, width)), jnp.float32)
+    return q, pool, jnp.asarray(rng.integers(0, 40, (tables, columns)), jnp.int32), rng
+
+
+@pytest.mark.parametrize("block", [8, 32])
+def test_chunks_equal_the_textbook(block):
+    q, pool, tables, _ = made(24, 3)
+    visible = jnp.asarray([*range(40, 48), *range(1, 9), 90, 91, 0, 0, 0, 0, 0, 0], jnp.int32)
+    found = blocks.attend_chunks(q, pool, tables, visible, SCALE, block)
+    expected = blocks.attend_gathered(q, pool, jnp.repeat(tables, 8, axis=0), visible, SCALE)
+    seen = np.asarray(visible) > 0
+    np.testing.assert_allclose(found[seen], expected[seen], atol=2e-6)
+    assert np.isfinite(found).all()
+
+
+def family_case():
+    """Rows 0-4 share four pages, rows 5 and 6 two, row 7 is alone, row 8 idle."""
+    q, pool, tables, _ = made(12, 12)
+    tables = tables.at[1:5, :4].set(tables[0, :4]).at[6, :2].set(tables[5, :2])
+    visible = jnp.asarray([35, 40, 60, 33, 34, 20, 90, 70, 0, 0, 0, 0], jnp.int32)
+    return q, pool, tables, visible, jnp.asarray([32] * 5 + [16] * 2 + [0] * 5, jnp.int32)
+
+
+def grouped(groups: list[list[int]], side: int, rows: int = 12):
+    members, place = np.full((rows, side), -1, np.int32), np.zeros(rows, np.int32)
+    for index, group in enumerate(groups):
+        members[index, : len(group)] = group
+        place[group] = index * side + np.arange(len(group))
+    return jnp.asarray(members), jnp.asarray(place)
+
+
+@pytest.mark.parametrize(
+    ("groups", "side"),
+    [
+        ([[0, 1, 2, 3], [4], [5, 6], [7]], 4),
+        ([[0, 1], [2, 3], [4], [6, 5], [7]], 2),
+        ([[0], [1, 4, 2], [7], [5], [6], [3]], 6),
+    ],
+)
+def test_siblings_equal_the_textbook_however_they_are_grouped(groups, side):
+    q, pool, tables, visible, trunk = family_case()
+    expected = blocks.attend_gathered(q, pool, tables, visible, SCALE)
+    found = blocks.attend_siblings(q, pool, tables, visible, trunk, *grouped(groups, side), SCALE, 16)
+    np.testing.assert_allclose(found[:8], expected[:8], atol=2e-6)
+    assert np.isfinite(found).all()
+
+
+def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit():
+    q, pool, tables, visible, trunk = family_case()
+
+    @jax.jit
+    def attend(q, tables, visible, trunk, members, place):
+        return blocks.attend_siblings(q, pool, tables, visible, trunk, members, place, SCALE, 16)
+
+    reference = attend(q, tables, visible, trunk, *grouped([[0, 1, 2, 3], [4], [5, 6], [7]], 4))
+    alone = attend(q, tables, visible, jnp.zeros_like(trunk), *grouped([[i] for i in range(8)], 2))
+    np.testing.assert_array_equal(alone[:8], reference[:8])
+    for row in range(8):
+        only = jnp.where(jnp.arange(12) == row, visible, 0)
+        found = attend(q, tables, only, trunk, *grouped([[row]], 4))
+        np.testing.assert_array_equal(found[row], reference[row])
+    wider = jnp.pad(tables, ((0, 0), (0, 6)), constant_values=3)
+    found = attend(q, wider, visible, trunk, *grouped([[0, 1, 2, 3], [4], [5, 6], [7]], 4))
+    np.testing.assert_array_equal(found[:8], reference[:8])
+
+
+def test_a_row_of_a_chunk_is_what_it_is_when_decoded():
+    """So it does not matter whether keys were computed with a prompt or token by token."""
+    q, pool, tables, _ = made(8, 1)
+    visible = jnp.arange(50, 58)
+    chunk = jax.jit(lambda: blocks.attend_chunks(q, pool, tables, visible, SCALE, 16))()
+    per_row, trunk = jnp.repeat(tables, 8, axis=0), jnp.full(8, 48)
+    rows = jax.jit(
+        lambda: blocks.attend_siblings(
+            q, pool, per_row, visible, trunk, *grouped([[0, 1, 2, 3], [4, 5, 6, 7]], 4, 8), SCALE, 16
+        )
+    )()
+    np.testing.assert_array_equal(chunk, rows)
+
+
+def test_writing_puts_rows_where_they_belong_and_nothing_else():
+    _, pool, tables, rng = made(4, 4)
+    k, v = (jnp.asarray(rng.standard_normal((4, 2, 16)), jnp.float32) for _ in range(2))
+    tables = jnp.arange(48, dtype=jnp.int32).reshape(4, 12) % 40
+    new = write(pool, tables, jnp.asarray([0, 9, -1, 95]), k, v)
+    for row, page, place in ((0, 0, 0), (1, 13, 1), (3, (36 + 11) % 40, 7)):
+        np.testing.assert_array_equal(new[page, place, 0::2], k[row])
+        np.testing.assert_array_equal(new[page, place, 1::2], v[row])
+    changed = np.asarray(jnp.any(new != pool, axis=(2, 3)))
+    assert changed.sum() == 3
