@@ -70,7 +70,7 @@ class EngineConfig:
     page_size: int = 16
     memory_fraction: float = 0.1
     pages: int | None = None
-    tokens: tuple[int, ...] = (64, 256)
+    tokens: tuple[int, ...] = (64, 128, 256)
     rows: tuple[int, ...] = (16, 64)
     decode_steps: int = 8
     item: int = 8
