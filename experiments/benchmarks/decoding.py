@@ -40,7 +40,7 @@ from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, init_params
 from rstar_jax.models.sharding import make_mesh
 
-_BF16 = {"param_dtype": "bfloat16", "compute_dtype": "bfloat16"}
+_BF16: dict[str, Any] = {"param_dtype": "bfloat16", "compute_dtype": "bfloat16"}
 MODELS = {
     "1.5b": ModelConfig(151_936, 1536, 28, 12, 2, 128, 8960, **_BF16),
     "7b": ModelConfig(152_064, 3584, 28, 28, 4, 128, 18_944, tie_embeddings=False, **_BF16),

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from rstar_jax.inference import blocks
 from rstar_jax.inference.kernels import gpu, tpu
-from rstar_jax.inference.layout import NEW, POOL, QUERIES, rows_spec
+from rstar_jax.inference.layout import NEW, POOL, QUERIES, Anywhere, rows_spec
 from rstar_jax.models.decoder import Attend
 
 Implementation = Literal["blocks", "gathered", "tpu", "gpu"]
@@ -29,18 +29,18 @@ Implementation = Literal["blocks", "gathered", "tpu", "gpu"]
 class Chunks(NamedTuple):
     """Rows of a prefill or scoring dispatch: items of S consecutive tokens of one sequence."""
 
-    tables: Int[Array, "I W"]
-    positions: Int[Array, " R"]  # -1: padding
+    tables: Int[Anywhere, "I W"]
+    positions: Int[Anywhere, " R"]  # -1: padding
 
 
 class Siblings(NamedTuple):
     """Rows of a decoding dispatch: one token each; see `blocks.attend_siblings`."""
 
-    tables: Int[Array, "R W"]
-    positions: Int[Array, " R"]  # -1: idle
-    trunk: Int[Array, " R"]
-    members: Int[Array, "R S"]
-    place: Int[Array, " R"]
+    tables: Int[Anywhere, "R W"]
+    positions: Int[Anywhere, " R"]  # -1: idle
+    trunk: Int[Anywhere, " R"]
+    members: Int[Anywhere, "R S"]
+    place: Int[Anywhere, " R"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,12 +13,23 @@ from rstar_jax.inference.sequences import Sequence, advance
 
 
 @dataclasses.dataclass(eq=False)
-class Fill:
-    """A sequence under way: the trunk of a job, or one of its branches."""
+class TrunkFill:
+    """The trunk of a job under way."""
 
     sequence: Sequence
     job: Job
-    branch: Branch | None = None
+
+
+@dataclasses.dataclass(eq=False)
+class PathFill:
+    """A path under way, whose last token is to be valued."""
+
+    sequence: Sequence
+    job: Job
+    branch: Branch
+
+
+Fill = TrunkFill | PathFill
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +65,15 @@ class Filling:
         """Rows that all of it would take."""
         return sum(-(-(len(f.sequence.tokens) - f.sequence.filled) // self._item) * self._item for f in self._queue)
 
-    def branches(self) -> list[Fill]:
-        return [fill for fill in self._queue if fill.branch is not None]
+    def paths(self) -> list[PathFill]:
+        return [fill for fill in self._queue if isinstance(fill, PathFill)]
 
-    def drop(self, wanted: Fill | Job) -> None:
-        """Forget a fill, or the trunk of a job."""
-        kept = [f for f in self._queue if f is not wanted and not (f.job is wanted and f.branch is None)]
-        self._queue = collections.deque(kept)
+    def drop(self, dropped: Fill) -> None:
+        self._queue = collections.deque(fill for fill in self._queue if fill is not dropped)
+
+    def drop_trunk(self, job: Job) -> None:
+        for fill in [fill for fill in self._queue if isinstance(fill, TrunkFill) and fill.job is job]:
+            self.drop(fill)
 
     def lay(self, batch: ExtendBatch, shard: int, shards: int) -> tuple[list[Fill], int]:
         """Put as much as fits into a shard's part of a batch; what is complete by it, and the number of tokens."""
@@ -82,6 +95,6 @@ class Filling:
             if sequence.complete:
                 self._queue.popleft()
                 finished.append(fill)
-                if fill.branch is not None:
+                if isinstance(fill, PathFill):
                     batch.ends.append((fill.branch, start + count - 1))
         return finished, laid

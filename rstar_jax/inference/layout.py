@@ -16,6 +16,9 @@ from jax.sharding import PartitionSpec as P
 
 from rstar_jax.models.sharding import RULES
 
+Anywhere = Any
+"""For annotations: NumPy's array on the host, JAX's array on the device."""
+
 POOL = P(RULES.batch, None, RULES.kv_heads, None)  # [P, T, 2K, h]: a head's keys, then its values
 QUERIES = P(RULES.batch, RULES.kv_heads, None, None)  # [R, K, G, h]
 NEW = P(RULES.batch, RULES.kv_heads, None)  # keys or values of the rows, [R, K, h]

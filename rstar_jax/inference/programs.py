@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from rstar_jax.inference.attention import Chunks, PagedAttention, Siblings
-from rstar_jax.inference.layout import POOL, over_batch
+from rstar_jax.inference.layout import POOL, Anywhere, over_batch
 from rstar_jax.inference.sampler import candidate_keys, sample
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, cached_hidden_states, logits, values
@@ -30,22 +30,22 @@ Pools = list[jax.Array]  # per layer, [P, T, 2K, h]
 class Slots(NamedTuple):
     """What each row of a decode dispatch is doing."""
 
-    token: Int[Array, " R"]  # the last one, whose successor is drawn next
-    position: Int[Array, " R"]  # of `token` in its context
-    drawn: Int[Array, " R"]  # tokens drawn so far
-    limit: Int[Array, " R"]  # tokens to draw at most; 0: idle
-    candidate: Int[Array, " R"]
-    key: Int[Array, "R 2"]
-    temperature: Float[Array, " R"]
-    top_p: Float[Array, " R"]
-    top_k: Int[Array, " R"]
+    token: Int[Anywhere, " R"]  # the last one, whose successor is drawn next
+    position: Int[Anywhere, " R"]  # of `token` in its context
+    drawn: Int[Anywhere, " R"]  # tokens drawn so far
+    limit: Int[Anywhere, " R"]  # tokens to draw at most; 0: idle
+    candidate: Int[Anywhere, " R"]
+    key: Int[Anywhere, "R 2"]
+    temperature: Float[Anywhere, " R"]
+    top_p: Float[Anywhere, " R"]
+    top_k: Int[Anywhere, " R"]
 
 
 class Drawn(NamedTuple):
     """What a dispatch of D steps drew: -1 where a row was idle."""
 
-    tokens: Int[Array, "R D"]
-    logprobs: Float[Array, "R D"]
+    tokens: Int[Anywhere, "R D"]
+    logprobs: Float[Anywhere, "R D"]
 
 
 def extend(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rstar_jax.inference.jobs import Branch, Order
+from rstar_jax.inference.jobs import Branch
 from rstar_jax.inference.programs import Slots
 from rstar_jax.inference.sequences import Sequence
 
@@ -81,10 +81,6 @@ class Running:
         self.sequences.pop()
         self.slots.limit[last] = self.slots.drawn[last] = 0
         return sequence
-
-    def youngest(self) -> tuple[Order, int] | None:
-        """The row that came last, with its order."""
-        return max(((branch.order, row) for row, branch in enumerate(self.branches)), default=None)
 
     def extend(self, row: int, pages: list[int]) -> None:
         """More pages for a row."""

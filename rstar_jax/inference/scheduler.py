@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rstar_jax.inference.config import Completion, EngineConfig, Metrics
-from rstar_jax.inference.filling import ExtendBatch
+from rstar_jax.inference.filling import ExtendBatch, PathFill
 from rstar_jax.inference.jobs import Branch, Job, Request
 from rstar_jax.inference.running import DecodeBatch, Running, make_batch
 from rstar_jax.inference.shard import Shard
@@ -129,7 +129,7 @@ class Scheduler:
         for index, shard in enumerate(self.shards):
             finished, laid = shard.filling.lay(batch, index, self.n_shards)
             for fill in finished:
-                if fill.branch is not None:  # its value is on its way, and nothing else needs its pages
+                if isinstance(fill, PathFill):  # its value is on its way, and nothing else needs its pages
                     shard.table.release(fill.sequence.pages)
             if self.values:
                 self.metrics.scored += laid

@@ -9,10 +9,12 @@ be known when its turn comes. The oldest never gives anything away, so something
 from __future__ import annotations
 
 import collections
+import functools
 import heapq
+from collections.abc import Callable
 
 from rstar_jax.inference.config import EngineConfig, Metrics
-from rstar_jax.inference.filling import Fill, Filling
+from rstar_jax.inference.filling import Filling, PathFill, TrunkFill
 from rstar_jax.inference.jobs import Job, Order
 from rstar_jax.inference.pages import PageTable
 from rstar_jax.inference.running import Running
@@ -54,7 +56,7 @@ class Shard:
                 self._reused(job.sequence, 0)
                 self.open.append(job)
                 if not job.sequence.complete:
-                    self.filling.add(Fill(job.sequence, job))
+                    self.filling.add(TrunkFill(job.sequence, job))
             heapq.heappop(self.waiting)
 
     def _room(self) -> bool:
@@ -83,7 +85,7 @@ class Shard:
             return False
         self._reused(sequence, len(job.trunk))
         job.branches.popleft()
-        self.filling.add(Fill(sequence, job, branch))
+        self.filling.add(PathFill(sequence, job, branch))
         return True
 
     def admit(self) -> None:
@@ -162,24 +164,15 @@ class Shard:
 
     def _reclaim(self, order: Order) -> bool:
         """Make the youngest holder that is younger than `order` give its pages away; False if there is none."""
-        youngest = self.running.youngest()
-        row = youngest if youngest is not None and youngest[0] > order else None
-        fill = max(self.filling.branches(), key=lambda fill: fill.branch.order, default=None)
-        job = max(self.open, key=lambda job: job.order, default=None)
-        ages = {
-            "row": row[0] if row else order,
-            "fill": fill.branch.order if fill and fill.branch else order,
-            "job": job.order if job else order,
-        }
-        kind = max(ages, key=lambda kind: ages[kind])
-        if ages[kind] <= order:
+        holders: list[tuple[Order, Callable[[], None]]] = []
+        holders += [(job.order, functools.partial(self._preempt_job, job)) for job in self.open]
+        holders += [(x.branch.order, functools.partial(self._preempt_path, x)) for x in self.filling.paths()]
+        rows = enumerate(self.running.branches)
+        holders += [(branch.order, functools.partial(self._preempt_row, row)) for row, branch in rows]
+        youngest, give_way = max(holders, key=lambda holder: holder[0], default=(order, lambda: None))
+        if youngest <= order:
             return False
-        if kind == "row" and row:
-            self._preempt_row(row[1])
-        elif kind == "fill" and fill:
-            self._preempt_fill(fill)
-        elif job:
-            self._preempt_job(job)
+        give_way()
         return True
 
     def _preempt_row(self, row: int) -> None:
@@ -189,16 +182,15 @@ class Shard:
         self.metrics.recomputed += len(sequence.tokens)
         self.submit(Job(branch.request, sequence.tokens, collections.deque([branch])))
 
-    def _preempt_fill(self, fill: Fill) -> None:
-        assert fill.branch is not None
-        self.filling.drop(fill)
-        self.table.release(fill.sequence.pages)
-        self.metrics.recomputed += fill.sequence.filled
-        self.submit(Job(fill.job.request, fill.job.trunk, collections.deque([fill.branch])))
+    def _preempt_path(self, path: PathFill) -> None:
+        self.filling.drop(path)
+        self.table.release(path.sequence.pages)
+        self.metrics.recomputed += path.sequence.filled
+        self.submit(Job(path.job.request, path.job.trunk, collections.deque([path.branch])))
 
     def _preempt_job(self, job: Job) -> None:
         assert job.sequence is not None
-        self.filling.drop(job)
+        self.filling.drop_trunk(job)
         self.table.release(job.sequence.pages)
         self.metrics.recomputed += job.sequence.filled
         self.open.remove(job)
