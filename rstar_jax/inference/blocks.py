@@ -10,6 +10,7 @@ as long as matrix products treat their rows alike.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 _UNSEEN = -1e30
+_TAILS = 16  # rows whose tails are read together: their keys stay in a core's cache
 
 
 class Running(NamedTuple):
@@ -51,6 +53,10 @@ def attend_blocks(
 
     visible: how many tokens of its table a query sees.
     """
+    if q.shape[2] == 1:  # a product of a vector sums in another order than that of a matrix, so there are always two
+        q, visible, running = jnp.repeat(q, 2, axis=2), jnp.repeat(visible, 2, axis=1), _twice(running)
+        both = attend_blocks(q, pool, tables, visible, scale, block, count, running, first)
+        return jax.tree.map(lambda x: x[:, :, :1], both)
     (items, heads, _, width), (_, size, _, _) = q.shape, pool.shape
     pages = block // size
     first = jnp.zeros(items, jnp.int32) if first is None else first
@@ -72,6 +78,10 @@ def attend_blocks(
         return Running(top, running.total * kept + jnp.sum(weights, -1), running.out * kept[..., None] + new)
 
     return jax.lax.fori_loop(0, count, add, running)
+
+
+def _twice(running: Running) -> Running:
+    return jax.tree.map(lambda x: jnp.repeat(x, 2, axis=2), running)
 
 
 def attend_chunks(
@@ -109,12 +119,36 @@ def attend_siblings(
     trunk: tokens that a row shares with all rows of its item, a multiple of `block`. members: rows of each item (-1:
     none), items in use first. place: where a row stands in `members`, flat.
     """
-    rows, _, group, _ = q.shape
+    group = q.shape[2]
     shared = _trunks(q, pool, tables, visible, trunk, members, scale, block)
     running = jax.tree.map(lambda x: _of_rows(x, place, group), shared)
-    count = jnp.max(-(-visible // block) - trunk // block)
+    return _tails(q, pool, tables, visible, trunk // block, running, scale, block).finished()
+
+
+def _tails(
+    q: Array, pool: Array, tables: Array, visible: Array, first: Array, running: Running, scale: float, block: int
+) -> Running:
+    """Every row by itself from block `first` on: some rows at a time, those together that have most blocks to go."""
+    rows, _, group, _ = q.shape
+    together = math.gcd(rows, _TAILS)
+    counts = -(-visible // block) - first
+    order = jnp.argsort(-counts)
     seen = jnp.broadcast_to(visible[:, None], (rows, group))
-    return attend_blocks(q, pool, tables, seen, scale, block, count, running, trunk // block).finished()
+    q, tables, seen, first, counts, running = jax.tree.map(
+        lambda x: x[order], (q, tables, seen, first, counts, running)
+    )
+
+    def some(number: Array, state: Running) -> Running:
+        start = number * together
+        part = jax.tree.map(
+            lambda x: jax.lax.dynamic_slice_in_dim(x, start, together), (q, tables, seen, first, counts, state)
+        )
+        queries, of_rows, seen_, first_, counts_, before = part
+        new = attend_blocks(queries, pool, of_rows, seen_, scale, block, jnp.max(counts_), before, first_)
+        return jax.tree.map(lambda all_, x: jax.lax.dynamic_update_slice_in_dim(all_, x, start, 0), state, new)
+
+    running = jax.lax.fori_loop(0, rows // together, some, running)
+    return jax.tree.map(lambda x: x[jnp.argsort(order)], running)
 
 
 def _trunks(

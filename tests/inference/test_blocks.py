@@ -83,9 +83,10 @@ def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit():
     np.testing.assert_array_equal(found[:8], reference[:8])
 
 
-def test_a_row_of_a_chunk_is_what_it_is_when_decoded():
+@pytest.mark.parametrize("group", [1, 3])
+def test_a_row_of_a_chunk_is_what_it_is_when_decoded(group):
     """So it does not matter whether keys were computed with a prompt or token by token."""
-    q, pool, tables, _ = made(8, 1)
+    q, pool, tables, _ = made(8, 1, group)
     visible = jnp.arange(50, 58)
     chunk = jax.jit(lambda: blocks.attend_chunks(q, pool, tables, visible, SCALE, 16))()
     per_row, trunk = jnp.repeat(tables, 8, axis=0), jnp.full(8, 48)
