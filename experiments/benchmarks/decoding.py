@@ -87,7 +87,7 @@ def read_bytes(config: ModelConfig, params: Params, rows: int, context: int) -> 
 def busy(engine: PolicyEngine, rows: int, context: int) -> DecodeBatch:
     """A dispatch in which every row draws, eight siblings to a trunk."""
     sizes = engine.engine_config
-    batch = engine.scheduler.empty_decode(rows, sizes.items[-1])
+    batch = engine.scheduler.empty_decode(rows)
     slots, own = batch.slots, -(-(context + STEPS) // sizes.page_size)
     slots.token[:], slots.position[:], slots.limit[:], slots.temperature[:] = 5, context, 1 << 20, 1.0
     slots.candidate[:] = np.arange(rows)
@@ -97,8 +97,7 @@ def busy(engine: PolicyEngine, rows: int, context: int) -> DecodeBatch:
     shared = trunk // sizes.page_size
     for row in range(rows):
         batch.tables[row, :shared] = batch.tables[row // SIBLINGS * SIBLINGS, :shared]
-    batch.members[: rows // SIBLINGS] = np.arange(rows).reshape(-1, SIBLINGS)
-    batch.place[:] = np.arange(rows)
+    batch.members[-1][: rows // SIBLINGS] = np.arange(rows).reshape(-1, SIBLINGS)
     return batch
 
 

@@ -120,15 +120,14 @@ def busy_decode(engine: PolicyEngine) -> DecodeBatch:
     """Every row in the midst of drawing, families of siblings behind a trunk of whole blocks."""
     sizes = engine.engine_config
     rows, item, size = sizes.rows[-1], sizes.item, sizes.page_size
-    batch = engine.scheduler.empty_decode(rows, item)
+    batch = engine.scheduler.empty_decode(rows)
     trunk = BARE_CONTEXT // sizes.block * sizes.block
     shared, own = trunk // size, -(-(BARE_CONTEXT + sizes.decode_steps) // size) - trunk // size
     families = np.arange(rows) // item
     batch.tables[:, :shared] = families[:, None] * shared + np.arange(shared)
     batch.tables[:, shared : shared + own] = rows // item * shared + np.arange(rows * own).reshape(rows, own)
     batch.trunk[:] = trunk
-    batch.members[: rows // item] = np.arange(rows).reshape(-1, item)
-    batch.place[:] = np.arange(rows)
+    batch.members[-1][: rows // item] = np.arange(rows).reshape(-1, item)
     batch.slots.position[:], batch.slots.token[:] = BARE_CONTEXT, words(np.random.default_rng(0), rows)
     batch.slots.limit[:], batch.slots.temperature[:] = sizes.decode_steps, 1.0
     batch.slots.candidate[:] = np.arange(rows)

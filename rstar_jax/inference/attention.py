@@ -39,8 +39,7 @@ class Siblings(NamedTuple):
     tables: Int[Anywhere, "R W"]
     positions: Int[Anywhere, " R"]  # -1: idle
     trunk: Int[Anywhere, " R"]
-    members: Int[Anywhere, "R S"]
-    place: Int[Anywhere, " R"]
+    members: tuple[Int[Anywhere, "R S"], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +78,7 @@ class PagedAttention:
             heads = blocks.attend_chunks(q, pool, tables, visible, scale, self.block)
         else:
             heads = blocks.attend_siblings(
-                q, pool, tables, visible, where.trunk, where.members, where.place, scale, self.block
+                q, pool, tables, visible, where.trunk, where.members, scale, self.block
             )
         return heads[..., :width].astype(k.dtype), pool
 

@@ -11,6 +11,7 @@ as long as matrix products treat their rows alike.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 _UNSEEN = -1e30
+_ITEMS = 8  # that are computed at once
 _TAILS = 16  # rows whose tails are read together: their keys stay in a core's cache
 
 
@@ -109,20 +111,51 @@ def attend_siblings(
     tables: Int[Array, "R W"],
     visible: Int[Array, " R"],
     trunk: Int[Array, " R"],
-    members: Int[Array, "I S"],
-    place: Int[Array, " R"],
+    members: Sequence[Int[Array, "I S"]],
     scale: float,
     block: int,
 ) -> Float[Array, "R K G h"]:
     """One new token per row. Rows of one item read their common trunk together, and the rest each by itself.
 
-    trunk: tokens that a row shares with all rows of its item, a multiple of `block`. members: rows of each item (-1:
-    none), items in use first. place: where a row stands in `members`, flat.
+    trunk: tokens that a row shares with all rows of its item, a multiple of `block`. members: for each width S of
+    items, the rows of each item (-1: none), items in use first. Every row that is not idle is in one item.
     """
-    group = q.shape[2]
-    shared = _trunks(q, pool, tables, visible, trunk, members, scale, block)
-    running = jax.tree.map(lambda x: _of_rows(x, place, group), shared)
+    rows, heads, group, width = q.shape
+    running = Running.empty(rows, heads, group, width)
+    trunk = jnp.where(visible > 0, trunk, 0)
+    for items in members:
+        running = _trunks(q, pool, tables, trunk, items, running, scale, block)
     return _tails(q, pool, tables, visible, trunk // block, running, scale, block).finished()
+
+
+def _trunks(
+    q: Array, pool: Array, tables: Array, trunk: Array, members: Array, running: Running, scale: float, block: int
+) -> Running:
+    """The softmax over their trunks for the rows of some items, a few items at a time."""
+    (rows, heads, group, width), side = q.shape, members.shape[1]
+    together = math.gcd(len(members), _ITEMS)
+
+    def some(number: Array, running: Running) -> Running:
+        chosen = jax.lax.dynamic_slice_in_dim(members, number * together, together)
+        row = jnp.maximum(chosen, 0)
+        seen = jnp.where(chosen >= 0, trunk[row], 0)
+        queries = q[row].swapaxes(1, 2).reshape(together, heads, side * group, width)
+        empty = Running.empty(together, heads, side * group, width)
+        of_first, seen_by_head = tables[row[:, 0]], jnp.repeat(seen, group, axis=1)
+        count = jnp.max(seen) // block
+        new = attend_blocks(queries, pool, of_first, seen_by_head, scale, block, count, empty)
+        target = jnp.where(chosen >= 0, chosen, rows).reshape(-1)
+        return jax.tree.map(lambda all_, part: all_.at[target].set(_by_row(part, side), mode="drop"), running, new)
+
+    used = jnp.sum(members[:, 0] >= 0)
+    return jax.lax.fori_loop(0, -(-used // together), some, running)
+
+
+def _by_row(x: Array, side: int) -> Array:
+    """[I, K, S * G, …] of items as [I * S, K, G, …] of rows."""
+    items, heads, queries = x.shape[:3]
+    x = x.reshape(items, heads, side, queries // side, *x.shape[3:]).swapaxes(1, 2)
+    return x.reshape(items * side, heads, queries // side, *x.shape[4:])
 
 
 def _tails(
@@ -149,37 +182,6 @@ def _tails(
 
     running = jax.lax.fori_loop(0, rows // together, some, running)
     return jax.tree.map(lambda x: x[jnp.argsort(order)], running)
-
-
-def _trunks(
-    q: Array, pool: Array, tables: Array, visible: Array, trunk: Array, members: Array, scale: float, block: int
-) -> Running:
-    """The softmax over the trunk for every place of `members`, some items at a time."""
-    (rows, heads, group, width), (items, side) = q.shape, members.shape
-    together = max(1, rows // side)  # items that are computed at once: as many as fill the rows
-    used = jnp.sum(members[:, 0] >= 0)
-
-    def some(number: Array, state: Running) -> Running:
-        start = number * together
-        chosen = jax.lax.dynamic_slice_in_dim(members, start, together)
-        row = jnp.maximum(chosen, 0)
-        seen = jnp.where((chosen >= 0) & (visible[row] > 0), trunk[row], 0)
-        queries = q[row].swapaxes(1, 2).reshape(together, heads, side * group, width)
-        empty = Running.empty(together, heads, side * group, width)
-        of_first, seen_by_head = tables[row[:, 0]], jnp.repeat(seen, group, axis=1)
-        count = jnp.max(seen) // block
-        new = attend_blocks(queries, pool, of_first, seen_by_head, scale, block, count, empty)
-        return jax.tree.map(lambda all_, part: jax.lax.dynamic_update_slice_in_dim(all_, part, start, 0), state, new)
-
-    state = Running.empty(items, heads, side * group, width)
-    return jax.lax.fori_loop(0, -(-used // together), some, state)
-
-
-def _of_rows(x: Array, place: Int[Array, " R"], group: int) -> Array:
-    """[I, K, S * G, …] of items as [R, K, G, …] of rows."""
-    items, heads, queries = x.shape[:3]
-    x = x.reshape(items, heads, queries // group, group, *x.shape[3:]).swapaxes(1, 2)
-    return x.reshape(-1, heads, group, *x.shape[4:])[place]
 
 
 def attend_gathered(

@@ -105,13 +105,13 @@ class EngineConfig:
         return -(-self.max_length // self.page_size) + 1
 
     @property
-    def items(self) -> tuple[int, ...]:
-        """Rows of an item in decoding: few when hardly anybody has siblings. (One would turn products into sums.)"""
-        return tuple(sorted({2, self.item}))
+    def widths(self) -> tuple[int, ...]:
+        """Rows of an item in decoding: powers of two up to `item`. (One would turn products into sums.)"""
+        return tuple(2**power for power in range(1, self.item.bit_length()) if 2**power <= self.item)
 
     def compiled_shapes(self, head: Head) -> int:
         """Programs that a whole run compiles: one to copy pages, one for each size of a dispatch."""
-        return 1 + len(self.tokens) + (len(self.items) * len(self.rows) if head == "lm" else 0)
+        return 1 + len(self.tokens) + (len(self.rows) if head == "lm" else 0)
 
 
 @dataclasses.dataclass

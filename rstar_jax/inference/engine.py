@@ -89,8 +89,7 @@ class Engine(Worker):
         turns |= {f"extend {rows}": scheduler.empty_extend(rows) for rows in sizes.tokens}
         if self.head == "lm":
             for rows in sizes.rows:
-                for item in sizes.items:
-                    turns[f"decode {rows} by {item}"] = self.scheduler.empty_decode(rows, item)
+                turns[f"decode {rows}"] = self.scheduler.empty_decode(rows)
         with jax.set_mesh(self.mesh):
             for name, dispatch in turns.items():
                 start = time.perf_counter()
@@ -128,7 +127,7 @@ class Engine(Worker):
         return jax.device_get((values, drawn))
 
     def _decode(self, batch: DecodeBatch) -> Drawn:
-        where = Siblings(batch.tables, batch.slots.position, batch.trunk, batch.members, batch.place)
+        where = Siblings(batch.tables, batch.slots.position, batch.trunk, batch.members)
         self._pools, drawn = self._programs.decode(self._params, self._pools, batch.slots, where)
         return drawn
 

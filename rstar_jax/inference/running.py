@@ -19,8 +19,7 @@ class DecodeBatch:
     slots: Slots
     tables: np.ndarray  # [shards * R, W]
     trunk: np.ndarray  # [shards * R]
-    members: np.ndarray  # [shards * R, S]
-    place: np.ndarray  # [shards * R]
+    members: tuple[np.ndarray, ...]  # [shards * R, S] for each width S of items
 
 
 class Running:
@@ -88,31 +87,28 @@ class Running:
         self.sequences[row].pages.extend(pages)
         self.tables[row, have : have + len(pages)] = pages
 
-    def groups(self, item: int) -> list[np.ndarray]:
-        """Rows that share a trunk, at most `item` together, long trunks first: items of like length go together."""
+    def families(self) -> list[np.ndarray]:
+        """Rows by trunk, long ones first, so that items of like length are computed together."""
         count = len(self.branches)
         order = np.lexsort((self.family[:count], -self.trunk[:count]))
         family = self.family[order]
-        starts = np.flatnonzero(np.r_[True, family[1:] != family[:-1]]) if count else np.zeros(0, int)
-        runs = np.split(order, starts[1:])
-        return [run[at : at + item] for run in runs for at in range(0, len(run), item)]
+        return np.split(order, np.flatnonzero(family[1:] != family[:-1]) + 1) if count else []
 
 
-def make_batch(shards: list[Running], rows: int, items: tuple[int, ...]) -> DecodeBatch:
-    """The smallest items that do: wide ones where siblings fill them, else narrow ones.
+def make_batch(shards: list[Running], rows: int, widths: tuple[int, ...]) -> DecodeBatch:
+    """Families are cut into items of the given widths: as wide as there are rows, the rest in the narrowest that does.
 
-    Sharing reads a trunk once per item, and an item costs as much as it is wide. The choice changes no result.
+    An item reads a trunk once, and costs as much as it is wide. How families are cut changes no result.
     """
-    wide = [shard.groups(items[-1]) for shard in shards]
-    narrow = [shard.groups(items[0]) for shard in shards]
-    share = 2 * sum(map(len, wide)) <= sum(map(len, narrow))
-    groups, item = (wide, items[-1]) if share else (narrow, items[0])
-    members = np.full((len(shards), rows, item), -1, np.int32)
-    place = np.zeros((len(shards), rows), np.int32)
-    for shard, found in enumerate(groups):
-        for index, group in enumerate(found):
-            members[shard, index, : len(group)] = group
-            place[shard, group] = index * item + np.arange(len(group))
+    members = tuple(np.full((len(shards), rows, width), -1, np.int32) for width in widths)
+    for shard, running in enumerate(shards):
+        used = [0] * len(widths)
+        for family in running.families():
+            while len(family):
+                kind = next((i for i, width in enumerate(widths) if width >= len(family)), len(widths) - 1)
+                item, family = family[: widths[kind]], family[widths[kind] :]
+                members[kind][shard, used[kind], : len(item)] = item
+                used[kind] += 1
 
     def of_shards(name: str) -> np.ndarray:
         return np.concatenate([getattr(shard, name)[:rows] for shard in shards])
@@ -122,6 +118,5 @@ def make_batch(shards: list[Running], rows: int, items: tuple[int, ...]) -> Deco
         Slots(*map(np.concatenate, slots)),
         of_shards("tables"),
         of_shards("trunk"),
-        members.reshape(-1, item),
-        place.reshape(-1),
+        tuple(kind.reshape(-1, kind.shape[-1]) for kind in members),
     )

@@ -143,13 +143,13 @@ class Scheduler:
     def _decode(self) -> DecodeBatch:
         running = [shard.running for shard in self.shards]
         rows = _fitting(self.config.rows, max(map(len, running)))
-        return make_batch(running, rows, self.config.items)
+        return make_batch(running, rows, self.config.widths)
 
-    def empty_decode(self, rows: int, item: int) -> DecodeBatch:
+    def empty_decode(self, rows: int) -> DecodeBatch:
         """Idle rows."""
         config = self.config
         idle = [Running(config.rows[-1], config.columns, config.page_size, config.block) for _ in self.shards]
-        return make_batch(idle, rows, (item,))
+        return make_batch(idle, rows, config.widths)
 
     def absorb(self, tokens: np.ndarray, logprobs: np.ndarray) -> None:
         """Hand freshly drawn tokens (rows of all shards by steps, -1 for none) to their candidates."""

@@ -40,26 +40,31 @@ def family_case():
     return q, pool, tables, visible, jnp.asarray([32] * 5 + [16] * 2 + [0] * 5, jnp.int32)
 
 
-def grouped(groups: list[list[int]], side: int, rows: int = 12):
-    members, place = np.full((rows, side), -1, np.int32), np.zeros(rows, np.int32)
-    for index, group in enumerate(groups):
-        members[index, : len(group)] = group
-        place[group] = index * side + np.arange(len(group))
-    return jnp.asarray(members), jnp.asarray(place)
+def grouped(*kinds: list[list[int]], rows: int = 12):
+    """Items of each width, which is that of the longest."""
+    members = [np.full((rows, max(map(len, items))), -1, np.int32) for items in kinds]
+    for made_, items in zip(members, kinds, strict=True):
+        for index, item in enumerate(items):
+            made_[index, : len(item)] = item
+    return tuple(map(jnp.asarray, members))
+
+
+ONE_WAY = ([[0, 1, 2, 3], [5, 6]], [[4, -1], [7, -1]])
 
 
 @pytest.mark.parametrize(
-    ("groups", "side"),
+    "items",
     [
-        ([[0, 1, 2, 3], [4], [5, 6], [7]], 4),
-        ([[0, 1], [2, 3], [4], [6, 5], [7]], 2),
-        ([[0], [1, 4, 2], [7], [5], [6], [3]], 6),
+        ONE_WAY,
+        ([[0, 1], [2, 3], [4], [6, 5], [7]],),
+        ([[1, 4, 2], [0]], [[7, -1], [5, -1], [6, -1], [3, -1]]),
+        ([[7, -1]], [[0, 1, 2, 3, 4], [5, 6]]),
     ],
 )
-def test_siblings_equal_the_textbook_however_they_are_grouped(groups, side):
+def test_siblings_equal_the_textbook_however_they_are_grouped(items):
     q, pool, tables, visible, trunk = family_case()
     expected = blocks.attend_gathered(q, pool, tables, visible, SCALE)
-    found = blocks.attend_siblings(q, pool, tables, visible, trunk, *grouped(groups, side), SCALE, 16)
+    found = blocks.attend_siblings(q, pool, tables, visible, trunk, grouped(*items), SCALE, 16)
     np.testing.assert_allclose(found[:8], expected[:8], atol=2e-6)
     assert np.isfinite(found).all()
 
@@ -68,18 +73,18 @@ def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit():
     q, pool, tables, visible, trunk = family_case()
 
     @jax.jit
-    def attend(q, tables, visible, trunk, members, place):
-        return blocks.attend_siblings(q, pool, tables, visible, trunk, members, place, SCALE, 16)
+    def attend(q, tables, visible, trunk, members):
+        return blocks.attend_siblings(q, pool, tables, visible, trunk, members, SCALE, 16)
 
-    reference = attend(q, tables, visible, trunk, *grouped([[0, 1, 2, 3], [4], [5, 6], [7]], 4))
-    alone = attend(q, tables, visible, jnp.zeros_like(trunk), *grouped([[i] for i in range(8)], 2))
+    reference = attend(q, tables, visible, trunk, grouped(*ONE_WAY))
+    alone = attend(q, tables, visible, jnp.zeros_like(trunk), grouped([[i, -1] for i in range(8)]))
     np.testing.assert_array_equal(alone[:8], reference[:8])
     for row in range(8):
         only = jnp.where(jnp.arange(12) == row, visible, 0)
-        found = attend(q, tables, only, trunk, *grouped([[row]], 4))
+        found = attend(q, tables, only, trunk, grouped([[row, -1, -1, -1]]))
         np.testing.assert_array_equal(found[row], reference[row])
     wider = jnp.pad(tables, ((0, 0), (0, 6)), constant_values=3)
-    found = attend(q, wider, visible, trunk, *grouped([[0, 1, 2, 3], [4], [5, 6], [7]], 4))
+    found = attend(q, wider, visible, trunk, grouped(*ONE_WAY))
     np.testing.assert_array_equal(found[:8], reference[:8])
 
 
@@ -92,7 +97,7 @@ def test_a_row_of_a_chunk_is_what_it_is_when_decoded(group):
     per_row, trunk = jnp.repeat(tables, 8, axis=0), jnp.full(8, 48)
     rows = jax.jit(
         lambda: blocks.attend_siblings(
-            q, pool, per_row, visible, trunk, *grouped([[0, 1, 2, 3], [4, 5, 6, 7]], 4, 8), SCALE, 16
+            q, pool, per_row, visible, trunk, grouped([[0, 1, 2, 3], [4, 5, 6, 7]], rows=8), SCALE, 16
         )
     )()
     np.testing.assert_array_equal(chunk, rows)
