@@ -82,6 +82,8 @@ def lower(
     programs = Programs(config, head, choose(mesh, sizes.block), sizes.decode_steps, tuple(stop_ids))
     scheduler = Scheduler(sizes, data_shards(mesh), pages, stop_ids, Metrics(), values=head == "value")
     copies, lowered = scheduler.empty_copies(), {}
+    chunks: Any  # of NumPy's arrays, of which jit takes shapes only
+    batch: Any
     with jax.set_mesh(mesh):
         params, pools = abstract_params(config, head, mesh), abstract_pools(config, sizes, mesh)
         lowered["copy"] = programs.copy.lower(pools, copies.sources, copies.targets)
@@ -131,7 +133,8 @@ def compile_(lowered: Lowered, pool: tuple[int, ...], pool_bytes: int) -> Compil
             raise
         raise InputError(f"the program does not fit the chip: {str(error).splitlines()[0]}") from error
     seconds, memory = time.perf_counter() - start, compiled.memory_analysis()
-    copies, aliased = count_copies(compiled.as_text(), pool), memory.alias_size_in_bytes
+    assert memory is not None
+    copies, aliased = count_copies(compiled.as_text() or "", pool), memory.alias_size_in_bytes
     return Compiled(
         seconds=seconds,
         arguments=memory.argument_size_in_bytes,

@@ -46,7 +46,7 @@ def assert_in_place(programs: dict[str, dict]) -> None:
     ("chips", "model", "mesh"),
     [
         pytest.param("v5e:2x2", "qwen2.5-math-1.5b", {}, id="v5e, one chip"),
-        pytest.param("v6e:2x2", "qwen2-0.5b", {"data": 2, "tensor": 2}, id="v6e, heads of 64, data and tensor"),
+        pytest.param("v5p:2x2x1", "qwen2-0.5b", {"data": 2, "tensor": 2}, id="v5p, heads of 64, data and tensor"),
     ],
 )
 def test_programs_compile_and_write_in_place(chips, model, mesh):
