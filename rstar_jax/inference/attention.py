@@ -11,6 +11,7 @@ All of it runs under `shard_map`: a shard has its own rows, pages and heads, and
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ from rstar_jax.inference.layout import NEW, POOL, QUERIES, Anywhere, rows_spec
 from rstar_jax.models.decoder import Attend
 
 Implementation = Literal["blocks", "gathered", "tpu", "gpu"]
+Put = Callable[[Array, Array, Array, Array], Array]  # `scatter`, or what does the same
 
 
 class Chunks(NamedTuple):
@@ -65,7 +67,8 @@ class PagedAttention:
     def _local(self, q: Array, k: Array, v: Array, pool: Array, where: Chunks | Siblings) -> tuple[Array, Array]:
         width, tables = k.shape[-1], where.tables
         per_row = jnp.repeat(tables, len(q) // len(tables), axis=0)
-        pool = write(pool, per_row, where.positions, k, v)
+        put = tpu.put if self.implementation == "tpu" else scatter
+        pool = write(pool, per_row, where.positions, k, v, put)
         q = jnp.pad(q, ((0, 0),) * 3 + ((0, pool.shape[-1] - width),))
         visible, scale = where.positions + 1, width**-0.5
         if self.implementation == "tpu":
@@ -89,6 +92,7 @@ def write(
     positions: Int[Array, " R"],
     k: Float[Array, "R K h"],
     v: Float[Array, "R K h"],
+    put: Put,
 ) -> Float[Array, "P T 2K h"]:
     """Each row's keys and values at its position of its pages; a row at -1 writes nothing."""
     pages, size, _, width = pool.shape
@@ -96,7 +100,14 @@ def write(
     page = jnp.where(positions >= 0, page, pages)  # beyond the pool: dropped
     kv = jnp.stack([k, v], axis=2).reshape(len(k), -1, k.shape[-1]).astype(pool.dtype)
     kv = jnp.pad(kv, ((0, 0), (0, 0), (0, width - k.shape[-1])))
-    return pool.at[page, positions % size].set(kv, mode="drop")
+    return put(pool, page, positions % size, kv)
+
+
+def scatter(
+    pool: Float[Array, "P T 2K h"], page: Int[Array, " R"], offset: Int[Array, " R"], new: Float[Array, "R 2K h"]
+) -> Float[Array, "P T 2K h"]:
+    """Each row's keys and values at `offset` of its page; a page beyond the pool is dropped."""
+    return pool.at[page, offset].set(new, mode="drop")
 
 
 def choose(mesh: Mesh, block: int) -> PagedAttention:

@@ -215,7 +215,7 @@ def value_params(config: ModelConfig, policy: Params) -> Params:
 
 
 def _embed(config: ModelConfig, params: Params, tokens: Int[Array, "B L"]) -> Float[Array, "B L D"]:
-    table = gather(params["outer"]["embed"].astype(config.compute_dtype), (None, "embed"))
+    table = gather(params["outer"]["embed"].astype(config.compute_dtype), ("vocab", "embed"))
     return table.at[tokens].get(out_sharding=ACTIVATION)
 
 

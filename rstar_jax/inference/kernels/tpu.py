@@ -1,20 +1,22 @@
-"""TPU: the ragged paged attention kernel that comes with JAX.
+"""TPU: the ragged paged attention kernel that comes with JAX, and one that writes the pages it reads.
 
-Left to itself the kernel looks up block sizes for the chip under `jax.devices()`, which fails where a program is
-compiled for another machine's chips. Here they are computed from shapes, so nothing asks for a device.
+Left to itself the attention kernel looks up block sizes for the chip under `jax.devices()`, which fails where a program
+is compiled for another machine's chips. Here they are computed from shapes, so nothing asks for a device. It takes
+pools of 1, 2, 4 or a multiple of 8 kv heads a chip.
 """
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import tpu as pltpu
 from jax.experimental.pallas.ops.tpu.ragged_paged_attention import ragged_paged_attention
 from jaxtyping import Array, Float, Int
 
 LANES = 128  # the kernel's head dimension is a multiple of it
 _KEYS_PER_BLOCK = 512
 _QUERIES_PER_BLOCK = 32
-_VMEM_BYTES = 64 << 20
 
 
 def attend(
@@ -41,7 +43,48 @@ def attend(
         jnp.full((1,), items, jnp.int32),
         sm_scale=scale,
         num_kv_pages_per_block=max(1, min(columns, _KEYS_PER_BLOCK // size)),
-        num_queries_per_block=min(rows, _QUERIES_PER_BLOCK),
-        vmem_limit_bytes=_VMEM_BYTES,
+        # The kernel multiplies all queries of a block with the keys of every sequence that has one among them: with
+        # more than an item to a block most of the products would be thrown away.
+        num_queries_per_block=min(side, _QUERIES_PER_BLOCK),
     )
-    return jax.lax.reshape(out, q.shape)
+    return out.reshape(q.shape)
+
+
+def put(
+    pool: Float[Array, "P T 2K h"], page: Int[Array, " R"], offset: Int[Array, " R"], new: Float[Array, "R 2K h"]
+) -> Float[Array, "P T 2K h"]:
+    """Each row's keys and values at `offset` of its page; a page beyond the pool is dropped.
+
+    XLA's scatter does the same, but counts as using all of the pool: one that fits the chip's VMEM is brought there and
+    back for every scatter. Here only rows move, all at once, and the pool is told to stay where it is.
+    """
+    return pl.pallas_call(
+        _put,
+        out_shape=pltpu.HBM(pool.shape, pool.dtype),
+        grid_spec=pltpu.PrefetchScalarGridSpec(
+            num_scalar_prefetch=2,
+            in_specs=[pl.BlockSpec(memory_space=pl.ANY), pl.BlockSpec(memory_space=pltpu.HBM)],
+            out_specs=pl.BlockSpec(memory_space=pltpu.HBM),
+            scratch_shapes=[pltpu.SemaphoreType.DMA],
+        ),
+        input_output_aliases={3: 0},
+        name="put_rows_into_pages",
+    )(page, offset, new, pool)
+
+
+def _put(page, offset, new, _, pool, done) -> None:
+    """References to page [R], offset [R] (both SMEM), new [R, 2K, h] and the pool as input and as output: one memory.
+
+    done: counts the bytes that have arrived.
+    """
+
+    def each_row(act) -> None:
+        def maybe(row, _) -> None:
+            @pl.when(page[row] < pool.shape[0])
+            def _() -> None:
+                act(pltpu.make_async_copy(new.at[row], pool.at[page[row], offset[row]], done))
+
+        jax.lax.fori_loop(0, page.shape[0], maybe, None)
+
+    each_row(lambda copy: copy.start())
+    each_row(lambda copy: copy.wait())
