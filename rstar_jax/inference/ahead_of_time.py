@@ -21,7 +21,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.stages import Lowered
 
 from rstar_jax.errors import InputError
-from rstar_jax.inference.attention import Chunks, Siblings, choose
+from rstar_jax.inference.attention import choose
 from rstar_jax.inference.config import EngineConfig, Metrics
 from rstar_jax.inference.layout import POOL, data_shards
 from rstar_jax.inference.memory import count_pages, make_pools
@@ -77,7 +77,7 @@ def topology(name: str) -> list[Any]:
 def lower(
     config: ModelConfig, head: Head, engine_config: EngineConfig, mesh: Mesh, stop_ids: Sequence[int] = ()
 ) -> dict[str, Lowered]:
-    """The programs of an engine by name, of the widest items; `engine_config.pages` must be set."""
+    """The programs of an engine by name; `engine_config.pages` must be set."""
     sizes, pages = engine_config, count_pages(config, engine_config, mesh)
     programs = Programs(config, head, choose(mesh, sizes.block), sizes.decode_steps, tuple(stop_ids))
     scheduler = Scheduler(sizes, data_shards(mesh), pages, stop_ids, Metrics(), values=head == "value")
@@ -89,12 +89,10 @@ def lower(
         lowered["copy"] = programs.copy.lower(pools, copies.sources, copies.targets)
         for rows in sizes.tokens:
             chunks = scheduler.empty_extend(rows)
-            where = Chunks(chunks.tables, chunks.positions)
-            lowered[f"extend {rows}"] = programs.extend.lower(params, pools, chunks.tokens, where)
+            lowered[f"extend {rows}"] = programs.extend.lower(params, pools, chunks.tokens, chunks.where)
         for rows in sizes.rows if head == "lm" else ():
-            batch = scheduler.empty_decode(rows, sizes.item)
-            where = Siblings(batch.tables, batch.slots.position, batch.trunk, batch.members, batch.place)
-            lowered[f"decode {rows}"] = programs.decode.lower(params, pools, batch.slots, where)
+            batch = scheduler.empty_decode(rows)
+            lowered[f"decode {rows}"] = programs.decode.lower(params, pools, batch.slots, batch.where)
     return lowered
 
 

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from rstar_jax.inference.attention import Chunks, PagedAttention, Siblings, choose
+from rstar_jax.inference.attention import PagedAttention, choose
 from rstar_jax.inference.config import Completion, EngineConfig, OverlongError, Sampling
 from rstar_jax.inference.filling import ExtendBatch
 from rstar_jax.inference.jobs import Branch, Drawing, Request
@@ -119,16 +119,14 @@ class Engine(Worker):
             if isinstance(dispatch, CopyBatch):
                 self._pools = self._programs.copy(self._pools, dispatch.sources, dispatch.targets)
             elif isinstance(dispatch, ExtendBatch):
-                where = Chunks(dispatch.tables, dispatch.positions)
-                self._pools, value = self._programs.extend(self._params, self._pools, dispatch.tokens, where)
+                self._pools, value = self._programs.extend(self._params, self._pools, dispatch.tokens, dispatch.where)
                 values.append(value)
             else:
                 drawn = self._decode(dispatch)
         return jax.device_get((values, drawn))
 
     def _decode(self, batch: DecodeBatch) -> Drawn:
-        where = Siblings(batch.tables, batch.slots.position, batch.trunk, batch.members)
-        self._pools, drawn = self._programs.decode(self._params, self._pools, batch.slots, where)
+        self._pools, drawn = self._programs.decode(self._params, self._pools, batch.slots, batch.where)
         return drawn
 
     def _clear(self) -> None:

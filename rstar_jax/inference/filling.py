@@ -7,6 +7,7 @@ import dataclasses
 
 import numpy as np
 
+from rstar_jax.inference.attention import Chunks
 from rstar_jax.inference.jobs import Branch, Job
 from rstar_jax.inference.pages import PageTable
 from rstar_jax.inference.sequences import Sequence, advance
@@ -40,6 +41,10 @@ class ExtendBatch:
     positions: np.ndarray  # [shards * R], -1: padding
     tables: np.ndarray  # [shards * I, W]
     ends: list[tuple[Branch, int]]
+
+    @property
+    def where(self) -> Chunks:
+        return Chunks(self.tables, self.positions)
 
     @classmethod
     def empty(cls, shards: int, rows: int, item: int, columns: int) -> ExtendBatch:

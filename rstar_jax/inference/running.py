@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rstar_jax.inference.attention import Siblings
 from rstar_jax.inference.jobs import Branch
 from rstar_jax.inference.programs import Slots
 from rstar_jax.inference.sequences import Sequence
@@ -20,6 +21,10 @@ class DecodeBatch:
     tables: np.ndarray  # [shards * R, W]
     trunk: np.ndarray  # [shards * R]
     members: tuple[np.ndarray, ...]  # [shards * R, S] for each width S of items
+
+    @property
+    def where(self) -> Siblings:
+        return Siblings(self.tables, self.slots.position, self.trunk, self.members)
 
 
 class Running:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rstar_jax.inference import blocks
-from rstar_jax.inference.attention import write
+from rstar_jax.inference.attention import scatter, write
 
 SCALE = 0.25
 
@@ -107,7 +107,7 @@ def test_writing_puts_rows_where_they_belong_and_nothing_else():
     _, pool, tables, rng = made(4, 4)
     k, v = (jnp.asarray(rng.standard_normal((4, 2, 16)), jnp.float32) for _ in range(2))
     tables = jnp.arange(48, dtype=jnp.int32).reshape(4, 12) % 40
-    new = write(pool, tables, jnp.asarray([0, 9, -1, 95]), k, v)
+    new = write(pool, tables, jnp.asarray([0, 9, -1, 95]), k, v, scatter)
     for row, page, place in ((0, 0, 0), (1, 13, 1), (3, (36 + 11) % 40, 7)):
         np.testing.assert_array_equal(new[page, place, 0::2], k[row])
         np.testing.assert_array_equal(new[page, place, 1::2], v[row])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rstar_jax.inference import blocks
-from rstar_jax.inference.attention import Chunks, PagedAttention, Siblings
+from rstar_jax.inference.attention import PagedAttention
 from rstar_jax.inference.config import EngineConfig, Metrics
 from rstar_jax.inference.kernels import gpu
 from rstar_jax.inference.memory import make_pools
@@ -130,14 +130,12 @@ def test_programs_lower_for_cuda():
     sizes, mesh = EngineConfig(max_length=256, pages=40, tokens=(32,), rows=(16,)), make_mesh()
     scheduler = Scheduler(sizes, 1, 40, (1,), Metrics())
     programs = Programs(config, "lm", PagedAttention("gpu", sizes.block), sizes.decode_steps, (1,))
-    extend, decode = scheduler.empty_extend(32), scheduler.empty_decode(16, 8)
+    extend, decode = scheduler.empty_extend(32), scheduler.empty_decode(16)
     with jax.set_mesh(mesh):
         params = jax.jit(lambda: unstacked(config, init_params(config, jax.random.key(0))))()
         pools = make_pools(config, sizes, 40, mesh)
-        chunks = Chunks(extend.tables, extend.positions)
-        siblings = Siblings(decode.tables, decode.slots.position, decode.trunk, decode.members, decode.place)
         texts = [
-            for_cuda(programs.extend, params, pools, extend.tokens, chunks),
-            for_cuda(programs.decode, params, pools, decode.slots, siblings),
+            for_cuda(programs.extend, params, pools, extend.tokens, extend.where),
+            for_cuda(programs.decode, params, pools, decode.slots, decode.where),
         ]
     assert [text.count(TRITON) for text in texts] == [config.n_layers] * 2
