@@ -39,7 +39,7 @@ class Workload:
     lengths: tuple[int, int] = (200, 440)
     max_tokens: int = 64
     output: int = 5
-    batches: tuple[int, ...] = (16, 32, 64, 128)  # rows that a peer may try
+    batches: tuple[int, ...] = (16, 32, 64)  # rows that a peer may try
     greedy: tuple[int, int] = (8, 48)  # prompts, tokens of each
 
     def prompts(self) -> list[list[int]]:
