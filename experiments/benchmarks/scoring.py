@@ -50,6 +50,7 @@ MODEL = ModelConfig(
 )
 SIZES = EngineConfig(max_length=4352, memory_fraction=0.1)
 TOKENS = 1024  # of a dispatch of the peer: two cores are as fast with 256, a longer path is one row
+PEER_REPEATS = 3  # behind long prefixes it takes half a minute
 PREFIXES = (128, 256, 512, 1024, 2048, 4096)
 
 
@@ -61,7 +62,7 @@ class Options:
     quick: bool = False
     json: pathlib.Path | None = None  # also write the figures to this file
     repeats: int = 5
-    count: int = 12  # trees of each kind
+    count: int = 12  # searched trees, or of those that are read
 
 
 async def incrementally(engine: PPMEngine, trees: Sequence[list[Family]]) -> list[float]:
@@ -142,7 +143,7 @@ def against_depth(engine: PPMEngine, params: Params, prefixes: Sequence[int], re
         paths = [prompt + child for child in fresh[0]]
         peer(paths)
         figures[f"ms_per_node_{prefix}"] = 1e3 * statistics.median(times) / 8
-        whole = [_seconds(lambda paths=paths: peer(paths)) for _ in times]
+        whole = [_seconds(lambda paths=paths: peer(paths)) for _ in range(PEER_REPEATS)]
         figures[f"peer_ms_per_node_{prefix}"] = 1e3 * statistics.median(whole) / 8
     return figures
 
@@ -171,7 +172,7 @@ def main(options: Options) -> None:
         kinds = {"read": scoring_trees.read(options.trees, count, MODEL.vocab_size)}
     else:
         kinds = {"searched": scoring_trees.searched(count, MODEL.vocab_size)}
-    kinds["long"] = scoring_trees.made_up(count, MODEL.vocab_size, question=100, step=45)
+    kinds["long"] = scoring_trees.made_up(2, MODEL.vocab_size, question=100, step=45, rollouts=2 if quick else 8)
     with jax.set_mesh(mesh):
         params = value_params(MODEL, jax.jit(lambda: init_params(MODEL, jax.random.key(0)))())
         params["outer"]["value_weight"] = jax.random.normal(jax.random.key(1), (MODEL.d_model,)) / MODEL.d_model**0.5
@@ -181,7 +182,7 @@ def main(options: Options) -> None:
         for kind, trees in kinds.items():
             found = compare(engine, params, trees, repeats)
             figures |= {f"{kind}_{name}": value for name, value in found.items()}
-        figures |= against_depth(engine, params, PREFIXES[:4] if quick else PREFIXES, max(3, repeats))
+        figures |= against_depth(engine, params, PREFIXES[:3] if quick else PREFIXES, max(3, repeats))
     for name, value in figures.items():
         print(f"{name:32} {value:14,.6g}")
     if options.json:

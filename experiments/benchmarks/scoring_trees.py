@@ -63,8 +63,8 @@ def searched(count: int, vocab_size: int) -> list[list[Family]]:
     return tokenised(asyncio.run(grow()), vocab_size)
 
 
-def made_up(count: int, vocab_size: int, question: int, step: int) -> list[list[Family]]:
-    """Trees of random tokens with steps of the lengths given: 16 rollouts, up to 8 children a node, 8 steps deep."""
+def made_up(count: int, vocab_size: int, question: int, step: int, rollouts: int) -> list[list[Family]]:
+    """Trees of random tokens with steps of the lengths given: up to 8 children a node, 8 steps deep."""
     rng = np.random.default_rng(0)
 
     def some(mean: int) -> list[int]:
@@ -73,7 +73,7 @@ def made_up(count: int, vocab_size: int, question: int, step: int) -> list[list[
     def tree() -> list[Family]:
         root = some(question)
         inner, families = [(root, 0)], []
-        for _ in range(16):
+        for _ in range(rollouts):
             prompt, depth = inner.pop(int(rng.integers(0, len(inner))))
             while depth < 8:
                 children = [some(step) for _ in range(int(rng.integers(2, 9)))]

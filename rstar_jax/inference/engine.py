@@ -70,7 +70,7 @@ class Engine(Worker):
         Raises:
           RuntimeError: requests are under way.
         """
-        if not self.scheduler.idle:
+        if self._open or not self.scheduler.idle:
             raise RuntimeError("weights cannot be swapped while requests are under way")
         self._clear()
         with jax.set_mesh(self.mesh):

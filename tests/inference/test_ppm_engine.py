@@ -124,6 +124,22 @@ def test_compiles_the_declared_programs_only(ppm_params, sizes, scorer):
     assert scorer.compilations == sizes.compiled_shapes("value")
 
 
+def test_weights_are_not_swapped_under_a_request(ppm_params, scorer):
+    async def run():
+        async with scorer:
+            task = asyncio.create_task(scorer.score([1, 2, 3], [[4], [5, 6]]))
+            refused = 0
+            while not task.done():
+                await asyncio.sleep(0)
+                if not task.done():
+                    with pytest.raises(RuntimeError, match="under way"):
+                        scorer.load(ppm_params)
+                    refused += 1
+            return refused
+
+    assert asyncio.run(run()) > 1
+
+
 def test_bad_requests(scorer):
     for family in (([1], [[]]), ([1], [[64]]), ([-1], [[1]])):
         with pytest.raises(ValueError, match=r"branch is empty|outside the vocabulary"):

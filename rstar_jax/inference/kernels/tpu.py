@@ -55,8 +55,8 @@ def put(
 ) -> Float[Array, "P T 2K h"]:
     """Each row's keys and values at `offset` of its page; a page beyond the pool is dropped.
 
-    XLA's scatter does the same, but counts as using all of the pool: one that fits the chip's VMEM is brought there and
-    back for every scatter. Here only rows move, all at once, and the pool is told to stay where it is.
+    XLA's scatter does the same, but counts as using all of the pool: one that fits the chip's VMEM may be brought there
+    and back each time. Here only rows move, all at once, and the pool is told to stay where it is.
     """
     return pl.pallas_call(
         _put,
