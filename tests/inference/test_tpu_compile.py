@@ -100,5 +100,5 @@ def test_copies_of_a_pool_are_counted():
 
 def test_without_libtpu_one_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(ahead_of_time.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"jax\[tpu\]"):
+    with pytest.raises(InputError, match=r"\[topology\]"):
         topology("v5e:2x2")
