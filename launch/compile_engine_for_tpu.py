@@ -2,8 +2,8 @@
 
     python launch/compile_engine_for_tpu.py --chips v5e:2x2 --model qwen2.5-math-7b --tensor 4
 
-Needs Linux on x86-64 and libtpu (`pip install -e .[topology]`), but no TPU: nothing runs. Allow a minute or two for each
-program. The exit code is 1 if one would copy its pool instead of writing over it.
+Needs Linux on x86-64 and libtpu (`pip install -e .[topology]`), but no TPU: nothing runs. Allow a minute or two for
+each program. The exit code is 1 if one would copy its pool instead of writing over it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def topology(name: str) -> list[Any]:
       InputError: there is no libtpu, or it knows no such topology.
     """
     if importlib.util.find_spec("libtpu") is None:
-        raise InputError('compiling for TPUs needs libtpu, which `pip install -e .[topology]` installs (Linux on x86-64)')
+        raise InputError("compiling for TPUs needs libtpu (`pip install -e .[topology]`; Linux on x86-64)")
     for variable, value in _SURROUNDINGS.items():
         os.environ.setdefault(variable, value)
     try:
