@@ -79,7 +79,7 @@ def lower(
 ) -> dict[str, Lowered]:
     """The programs of an engine by name; `engine_config.pages` must be set."""
     sizes, pages = engine_config, count_pages(config, engine_config, mesh)
-    programs = Programs(config, head, choose(mesh, sizes.block), sizes.decode_steps, tuple(stop_ids))
+    programs = Programs(config, head, choose(mesh, sizes.block, config.window), sizes.decode_steps, tuple(stop_ids))
     scheduler = Scheduler(sizes, data_shards(mesh), pages, stop_ids, Metrics(), values=head == "value")
     copies, lowered = scheduler.empty_copies(), {}
     chunks: Any  # of NumPy's arrays, of which jit takes shapes only

@@ -46,10 +46,14 @@ class Siblings(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PagedAttention:
-    """How a pool is read and written. block: tokens per step of the `jax.numpy` form."""
+    """How a pool is read and written.
+
+    block: tokens per step of the `jax.numpy` form. window: how many tokens a row sees, itself included.
+    """
 
     implementation: Implementation
     block: int
+    window: int | None = None
 
     def __call__(self, where: Chunks | Siblings) -> Attend:
         """What the decoder calls in every layer; the layer's cache is its pool [P, T, 2K, h]."""
@@ -70,18 +74,18 @@ class PagedAttention:
         put = tpu.put if self.implementation == "tpu" else scatter
         pool = write(pool, per_row, where.positions, k, v, put)
         q = jnp.pad(q, ((0, 0),) * 3 + ((0, pool.shape[-1] - width),))
-        visible, scale = where.positions + 1, width**-0.5
+        visible, scale, window = where.positions + 1, width**-0.5, self.window
         if self.implementation == "tpu":
-            heads = tpu.attend(q, pool, tables, visible, scale)
+            heads = tpu.attend(q, pool, tables, visible, scale, window)
         elif self.implementation == "gpu":
-            heads = gpu.attend(q, pool, tables, visible, scale)
+            heads = gpu.attend(q, pool, tables, visible, scale, window)
         elif self.implementation == "gathered":
-            heads = blocks.attend_gathered(q, pool, per_row, visible, scale)
+            heads = blocks.attend_gathered(q, pool, per_row, visible, scale, window)
         elif isinstance(where, Chunks):
-            heads = blocks.attend_chunks(q, pool, tables, visible, scale, self.block)
+            heads = blocks.attend_chunks(q, pool, tables, visible, scale, self.block, window)
         else:
             heads = blocks.attend_siblings(
-                q, pool, tables, visible, where.trunk, where.members, scale, self.block
+                q, pool, tables, visible, where.trunk, where.members, scale, self.block, window
             )
         return heads[..., :width].astype(k.dtype), pool
 
@@ -110,8 +114,8 @@ def scatter(
     return pool.at[page, offset].set(new, mode="drop")
 
 
-def choose(mesh: Mesh, block: int) -> PagedAttention:
+def choose(mesh: Mesh, block: int, window: int | None = None) -> PagedAttention:
     """The fastest form that the mesh's devices have."""
     platform = mesh.devices.flat[0].platform
     kernels: dict[str, Implementation] = {"tpu": "tpu", "gpu": "gpu", "cuda": "gpu"}
-    return PagedAttention(kernels.get(platform, "blocks"), block)
+    return PagedAttention(kernels.get(platform, "blocks"), block, window)

@@ -6,6 +6,9 @@ or siblings behind one trunk. So a page is gathered once for all of them, and th
 Blocks are aligned to positions and taken in order, and a block that a row does not see changes none of its bits. Hence
 a row's result depends neither on the table's width, nor on its neighbours, nor on how rows are grouped into items,
 as long as matrix products treat their rows alike.
+
+With a window a row sees the last `window` of its tokens only. Blocks before it are read all the same: windows of the
+models that have one are about as long as the contexts of the method.
 """
 
 from __future__ import annotations
@@ -50,14 +53,16 @@ def attend_blocks(
     count: Int[Array, ""],
     running: Running,
     first: Int[Array, " I"] | None = None,
+    since: Int[Array, "I M"] | None = None,
 ) -> Running:
     """Add `count` blocks of `block` tokens, from block `first` of each item on, to a softmax under way.
 
-    visible: how many tokens of its table a query sees.
+    visible: how many tokens of its table a query sees. since: the first of them; 0 where it is not given.
     """
     if q.shape[2] == 1:  # a product of a vector sums in another order than that of a matrix, so there are always two
-        q, visible, running = jnp.repeat(q, 2, axis=2), jnp.repeat(visible, 2, axis=1), _twice(running)
-        both = attend_blocks(q, pool, tables, visible, scale, block, count, running, first)
+        q, running = jnp.repeat(q, 2, axis=2), _twice(running)
+        visible, since = jax.tree.map(lambda x: jnp.repeat(x, 2, axis=1), (visible, since))
+        both = attend_blocks(q, pool, tables, visible, scale, block, count, running, first, since)
         return jax.tree.map(lambda x: x[:, :, :1], both)
     (items, heads, _, width), (_, size, _, _) = q.shape, pool.shape
     pages = block // size
@@ -71,6 +76,8 @@ def attend_blocks(
         scores = jnp.einsum("IKMh,ITKh->IKMT", q, kv[:, :, :, 0], preferred_element_type=jnp.float32)
         place = start[:, None] * block + jnp.arange(block)
         seen = place[:, None, :] < visible[:, :, None]
+        if since is not None:
+            seen &= place[:, None, :] >= since[:, :, None]
         scores = jnp.where(seen[:, None], scores * scale, _UNSEEN)
         top = jnp.maximum(running.top, jnp.max(scores, axis=-1))
         weights, kept = jnp.exp(scores - top[..., None]), jnp.exp(running.top - top)
@@ -93,6 +100,7 @@ def attend_chunks(
     visible: Int[Array, " R"],
     scale: float,
     block: int,
+    window: int | None = None,
 ) -> Float[Array, "R K G h"]:
     """R/I consecutive rows behind each table; row r sees the first `visible[r]` tokens of it."""
     items, (_, heads, group, width) = len(tables), q.shape
@@ -101,7 +109,8 @@ def attend_chunks(
     seen = jnp.repeat(visible.reshape(items, side), group, axis=1)
     count = -(-jnp.max(visible) // block)
     empty = Running.empty(items, heads, side * group, width)
-    out = attend_blocks(q, pool, tables, seen, scale, block, count, empty).finished()
+    since = None if window is None else seen - window
+    out = attend_blocks(q, pool, tables, seen, scale, block, count, empty, since=since).finished()
     return out.reshape(items, heads, side, group, width).swapaxes(1, 2).reshape(-1, heads, group, width)
 
 
@@ -114,6 +123,7 @@ def attend_siblings(
     members: Sequence[Int[Array, "I S"]],
     scale: float,
     block: int,
+    window: int | None = None,
 ) -> Float[Array, "R K G h"]:
     """One new token per row. Rows of one item read their common trunk together, and the rest each by itself.
 
@@ -123,13 +133,22 @@ def attend_siblings(
     rows, heads, group, width = q.shape
     running = Running.empty(rows, heads, group, width)
     trunk = jnp.where(visible > 0, trunk, 0)
+    since = None if window is None else visible - window
     for items in members:
-        running = _trunks(q, pool, tables, trunk, items, running, scale, block)
-    return _tails(q, pool, tables, visible, trunk // block, running, scale, block).finished()
+        running = _trunks(q, pool, tables, trunk, since, items, running, scale, block)
+    return _tails(q, pool, tables, visible, since, trunk // block, running, scale, block).finished()
 
 
 def _trunks(
-    q: Array, pool: Array, tables: Array, trunk: Array, members: Array, running: Running, scale: float, block: int
+    q: Array,
+    pool: Array,
+    tables: Array,
+    trunk: Array,
+    since: Array | None,
+    members: Array,
+    running: Running,
+    scale: float,
+    block: int,
 ) -> Running:
     """The softmax over their trunks for the rows of some items, a few items at a time."""
     (rows, heads, group, width), side = q.shape, members.shape[1]
@@ -141,9 +160,9 @@ def _trunks(
         seen = jnp.where(chosen >= 0, trunk[row], 0)
         queries = q[row].swapaxes(1, 2).reshape(together, heads, side * group, width)
         empty = Running.empty(together, heads, side * group, width)
-        of_first, seen_by_head = tables[row[:, 0]], jnp.repeat(seen, group, axis=1)
+        by_head = jax.tree.map(lambda x: jnp.repeat(x, group, axis=1), (seen, None if since is None else since[row]))
         count = jnp.max(seen) // block
-        new = attend_blocks(queries, pool, of_first, seen_by_head, scale, block, count, empty)
+        new = attend_blocks(queries, pool, tables[row[:, 0]], by_head[0], scale, block, count, empty, None, by_head[1])
         target = jnp.where(chosen >= 0, chosen, rows).reshape(-1)
         return jax.tree.map(lambda all_, part: all_.at[target].set(_by_row(part, side), mode="drop"), running, new)
 
@@ -159,25 +178,33 @@ def _by_row(x: Array, side: int) -> Array:
 
 
 def _tails(
-    q: Array, pool: Array, tables: Array, visible: Array, first: Array, running: Running, scale: float, block: int
+    q: Array,
+    pool: Array,
+    tables: Array,
+    visible: Array,
+    since: Array | None,
+    first: Array,
+    running: Running,
+    scale: float,
+    block: int,
 ) -> Running:
     """Every row by itself from block `first` on: some rows at a time, those together that have most blocks to go."""
     rows, _, group, _ = q.shape
     together = math.gcd(rows, _TAILS)
     counts = -(-visible // block) - first
     order = jnp.argsort(-counts)
-    seen = jnp.broadcast_to(visible[:, None], (rows, group))
-    q, tables, seen, first, counts, running = jax.tree.map(
-        lambda x: x[order], (q, tables, seen, first, counts, running)
+    seen, since = jax.tree.map(lambda x: jnp.broadcast_to(x[:, None], (rows, group)), (visible, since))
+    q, tables, seen, since, first, counts, running = jax.tree.map(
+        lambda x: x[order], (q, tables, seen, since, first, counts, running)
     )
 
     def some(number: Array, state: Running) -> Running:
         start = number * together
         part = jax.tree.map(
-            lambda x: jax.lax.dynamic_slice_in_dim(x, start, together), (q, tables, seen, first, counts, state)
+            lambda x: jax.lax.dynamic_slice_in_dim(x, start, together), (q, tables, seen, since, first, counts, state)
         )
-        queries, of_rows, seen_, first_, counts_, before = part
-        new = attend_blocks(queries, pool, of_rows, seen_, scale, block, jnp.max(counts_), before, first_)
+        queries, of_rows, seen_, since_, first_, counts_, before = part
+        new = attend_blocks(queries, pool, of_rows, seen_, scale, block, jnp.max(counts_), before, first_, since_)
         return jax.tree.map(lambda all_, x: jax.lax.dynamic_update_slice_in_dim(all_, x, start, 0), state, new)
 
     running = jax.lax.fori_loop(0, rows // together, some, running)
@@ -190,11 +217,15 @@ def attend_gathered(
     tables: Int[Array, "R W"],
     visible: Int[Array, " R"],
     scale: float,
+    window: int | None = None,
 ) -> Float[Array, "R K G h"]:
     """The textbook form: every row gathers all its pages. The oracle of the tests."""
     rows, heads, _, width = q.shape
     kv = pool[tables].reshape(rows, -1, heads, 2, width)
     scores = jnp.einsum("RKGh,RTKh->RKGT", q, kv[:, :, :, 0], preferred_element_type=jnp.float32) * scale
-    seen = jnp.arange(kv.shape[1]) < visible[:, None]
+    place = jnp.arange(kv.shape[1])
+    seen = place < visible[:, None]
+    if window is not None:
+        seen &= place >= visible[:, None] - window
     weights = jax.nn.softmax(jnp.where(seen[:, None, None], scores, _UNSEEN), axis=-1)
     return jnp.einsum("RKGT,RTKh->RKGh", weights.astype(kv.dtype), kv[:, :, :, 1], preferred_element_type=jnp.float32)

@@ -57,7 +57,7 @@ class Engine(Worker):
         self.scheduler = Scheduler(
             engine_config, self._shards, pages, stop_ids, self.metrics, stop_texts, self.head == "value"
         )
-        attention = attention or choose(mesh, engine_config.block)
+        attention = attention or choose(mesh, engine_config.block, config.window)
         self._programs = Programs(config, self.head, attention, engine_config.decode_steps, tuple(stop_ids))
         with jax.set_mesh(mesh):
             self._unstack = jax.jit(functools.partial(unstacked, config))

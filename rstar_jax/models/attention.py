@@ -27,6 +27,11 @@ def attention(
     return jnp.moveaxis((out / total).astype(v.dtype), 3, 1)
 
 
+def in_window(positions: Int[Array, "B L"], window: int) -> Bool[Array, "B L L"]:
+    """Whether a key is among the last `window` tokens that a query sees, the query's own included."""
+    return positions[:, :, None] - positions[:, None, :] < window
+
+
 def packed_mask(
     positions: Int[Array, "B L"], segments: Int[Array, "B L"], branches: Int[Array, "B L"] | None = None
 ) -> Bool[Array, "B L L"]:

@@ -18,8 +18,9 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
-from rstar_jax.models.attention import attention
+from rstar_jax.models.attention import attention, in_window
 from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.rope import plain_frequencies
 from rstar_jax.models.sharding import ACTIVATION, RULES, TOKENS, gather
 
 Params = dict[str, Any]
@@ -42,15 +43,22 @@ def rms_norm(x: Float[Array, "*B D"], scale: Float[Array, " D"], eps: float) -> 
     return (x32 * scale.astype(jnp.float32)).astype(x.dtype)
 
 
-def rotate(x: Float[Array, "B L *K h"], positions: Int[Array, "B L"], theta: float) -> Float[Array, "B L *K h"]:
+def rotate(
+    config: ModelConfig, x: Float[Array, "B L *K h"], positions: Int[Array, "B L"]
+) -> Float[Array, "B L *K h"]:
     """Rotary position embedding, half-split as in the Hugging Face checkpoints."""
-    half = x.shape[-1] // 2
-    frequencies = theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    scaling, half = config.rope_scaling, config.rope_width // 2
+    if scaling is None:
+        frequencies, factor = plain_frequencies(config.rope_theta, 2 * half), 1.0
+    else:
+        frequencies = scaling.frequencies(config.rope_theta, 2 * half, config.max_length)
+        factor = scaling.attention_factor
     angles = positions.astype(jnp.float32)[..., None] * frequencies
     angles = angles.reshape(*positions.shape, *(1,) * (x.ndim - 3), half)
-    cos, sin = jnp.cos(angles), jnp.sin(angles)
-    x1, x2 = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
-    return jnp.concatenate([x1 * cos - x2 * sin, x2 * cos + x1 * sin], axis=-1).astype(x.dtype)
+    cos, sin = jnp.cos(angles) * factor, jnp.sin(angles) * factor
+    x1, x2 = x[..., :half].astype(jnp.float32), x[..., half : 2 * half].astype(jnp.float32)
+    turned = jnp.concatenate([x1 * cos - x2 * sin, x2 * cos + x1 * sin], axis=-1).astype(x.dtype)
+    return turned if 2 * half == x.shape[-1] else jnp.concatenate([turned, x[..., 2 * half :]], axis=-1)
 
 
 class Attention(nnx.Module):
@@ -93,7 +101,7 @@ class Attention(nnx.Module):
         if c.qk_norm:
             q = rms_norm(q, self.q_norm[...], c.norm_eps)
             k = rms_norm(k, self.k_norm[...], c.norm_eps)
-        return rotate(q, positions, c.rope_theta), rotate(k, positions, c.rope_theta), v
+        return rotate(c, q, positions), rotate(c, k, positions), v
 
     def project(self, heads: Float[Array, "B L K G h"]) -> Float[Array, "B L D"]:
         o = _use(self.o, heads)
@@ -142,7 +150,7 @@ class Outer(nnx.Module):
     """What surrounds the layers: embedding, last norm and one of the two heads."""
 
     def __init__(self, config: ModelConfig, head: Head, rngs: nnx.Rngs):
-        V, D, dtype = config.vocab_size, config.d_model, config.param_dtype
+        V, D, dtype = config.rows, config.d_model, config.param_dtype
         self.embed = _param(rngs.params(), (V, D), ("vocab", "embed"), config.init_scale, dtype)
         self.final_norm = _constant(1.0, (D,), (None,), dtype)
         if head == "lm" and not config.tie_embeddings:
@@ -229,6 +237,8 @@ def hidden_states(
 ) -> Float[Array, "B L D"]:
     """Whole sequences through all layers (scan over N), after the last norm."""
     graph = _abstract(config, "lm")[0]
+    if config.window is not None:
+        mask = mask & in_window(positions, config.window)
 
     def layer(x: Array, block: Params) -> tuple[Array, None]:
         return nnx.merge(graph, block)(x, positions, mask), None
@@ -265,13 +275,17 @@ def cached_hidden_states(
 
 
 def logits(config: ModelConfig, params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
-    """Next-token logits in float32."""
+    """Next-token logits in float32; the padding of the vocabulary has no probability."""
     outer = params["outer"]
     if config.tie_embeddings:
         weight = gather(outer["embed"].astype(hidden.dtype), ("vocab", "embed"))
-        return jnp.einsum("...D,VD->...V", hidden, weight, preferred_element_type=jnp.float32)
-    weight = gather(outer["lm_head"].astype(hidden.dtype), ("embed", "vocab"))
-    return jnp.einsum("...D,DV->...V", hidden, weight, preferred_element_type=jnp.float32)
+        out = jnp.einsum("...D,VD->...V", hidden, weight, preferred_element_type=jnp.float32)
+    else:
+        weight = gather(outer["lm_head"].astype(hidden.dtype), ("embed", "vocab"))
+        out = jnp.einsum("...D,DV->...V", hidden, weight, preferred_element_type=jnp.float32)
+    if config.rows == config.vocab_size:
+        return out
+    return jnp.where(jnp.arange(config.rows) < config.vocab_size, out, -1e30)
 
 
 def values(params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B"]:

@@ -21,12 +21,16 @@ def made(rows: int, tables: int, group: int = 2, width: int = 16, size: int = 8,
     return q, pool, jnp.asarray(rng.integers(0, 40, (tables, columns)), jnp.int32), rng
 
 
+WINDOWS = pytest.mark.parametrize("window", [None, 1, 20, 33])
+
+
+@WINDOWS
 @pytest.mark.parametrize("block", [8, 32])
-def test_chunks_equal_the_textbook(block):
+def test_chunks_equal_the_textbook(block, window):
     q, pool, tables, _ = made(24, 3)
     visible = jnp.asarray([*range(40, 48), *range(1, 9), 90, 91, 0, 0, 0, 0, 0, 0], jnp.int32)
-    found = blocks.attend_chunks(q, pool, tables, visible, SCALE, block)
-    expected = blocks.attend_gathered(q, pool, jnp.repeat(tables, 8, axis=0), visible, SCALE)
+    found = blocks.attend_chunks(q, pool, tables, visible, SCALE, block, window)
+    expected = blocks.attend_gathered(q, pool, jnp.repeat(tables, 8, axis=0), visible, SCALE, window)
     seen = np.asarray(visible) > 0
     np.testing.assert_allclose(found[seen], expected[seen], atol=2e-6)
     assert np.isfinite(found).all()
@@ -52,6 +56,19 @@ def grouped(*kinds: list[list[int]], rows: int = 12):
 ONE_WAY = ([[0, 1, 2, 3], [5, 6]], [[4, -1], [7, -1]])
 
 
+def test_a_window_is_the_same_as_forgetting_what_is_before_it():
+    q, pool, tables, _ = made(3, 3)
+    visible = jnp.asarray([40, 17, 90])
+    kv = pool[tables].reshape(3, 96, 2, 2, 16)
+    for row, count in enumerate(visible.tolist()):
+        keys, values = (kv[row, max(0, count - 20) : count, :, which] for which in (0, 1))
+        weights = jax.nn.softmax(jnp.einsum("KGh,TKh->KGT", q[row], keys) * SCALE, axis=-1)
+        expected = jnp.einsum("KGT,TKh->KGh", weights, values)
+        found = blocks.attend_gathered(q, pool, tables, visible, SCALE, 20)[row]
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@WINDOWS
 @pytest.mark.parametrize(
     "items",
     [
@@ -61,20 +78,21 @@ ONE_WAY = ([[0, 1, 2, 3], [5, 6]], [[4, -1], [7, -1]])
         ([[7, -1]], [[0, 1, 2, 3, 4], [5, 6]]),
     ],
 )
-def test_siblings_equal_the_textbook_however_they_are_grouped(items):
+def test_siblings_equal_the_textbook_however_they_are_grouped(items, window):
     q, pool, tables, visible, trunk = family_case()
-    expected = blocks.attend_gathered(q, pool, tables, visible, SCALE)
-    found = blocks.attend_siblings(q, pool, tables, visible, trunk, grouped(*items), SCALE, 16)
+    expected = blocks.attend_gathered(q, pool, tables, visible, SCALE, window)
+    found = blocks.attend_siblings(q, pool, tables, visible, trunk, grouped(*items), SCALE, 16, window)
     np.testing.assert_allclose(found[:8], expected[:8], atol=2e-6)
     assert np.isfinite(found).all()
 
 
-def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit():
+@pytest.mark.parametrize("window", [None, 20])
+def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit(window):
     q, pool, tables, visible, trunk = family_case()
 
     @jax.jit
     def attend(q, tables, visible, trunk, members):
-        return blocks.attend_siblings(q, pool, tables, visible, trunk, members, SCALE, 16)
+        return blocks.attend_siblings(q, pool, tables, visible, trunk, members, SCALE, 16, window)
 
     reference = attend(q, tables, visible, trunk, grouped(*ONE_WAY))
     alone = attend(q, tables, visible, jnp.zeros_like(trunk), grouped([[i, -1] for i in range(8)]))
@@ -88,16 +106,17 @@ def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit():
     np.testing.assert_array_equal(found[:8], reference[:8])
 
 
+@pytest.mark.parametrize("window", [None, 20])
 @pytest.mark.parametrize("group", [1, 3])
-def test_a_row_of_a_chunk_is_what_it_is_when_decoded(group):
+def test_a_row_of_a_chunk_is_what_it_is_when_decoded(group, window):
     """So it does not matter whether keys were computed with a prompt or token by token."""
     q, pool, tables, _ = made(8, 1, group)
     visible = jnp.arange(50, 58)
-    chunk = jax.jit(lambda: blocks.attend_chunks(q, pool, tables, visible, SCALE, 16))()
+    chunk = jax.jit(lambda: blocks.attend_chunks(q, pool, tables, visible, SCALE, 16, window))()
     per_row, trunk = jnp.repeat(tables, 8, axis=0), jnp.full(8, 48)
     rows = jax.jit(
         lambda: blocks.attend_siblings(
-            q, pool, per_row, visible, trunk, grouped([[0, 1, 2, 3], [4, 5, 6, 7]], rows=8), SCALE, 16
+            q, pool, per_row, visible, trunk, grouped([[0, 1, 2, 3], [4, 5, 6, 7]], rows=8), SCALE, 16, window
         )
     )()
     np.testing.assert_array_equal(chunk, rows)

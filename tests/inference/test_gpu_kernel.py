@@ -23,10 +23,10 @@ from rstar_jax.models.sharding import make_mesh
 TRITON = "__gpu$xla.gpu.triton"
 
 
-@functools.partial(jax.jit, static_argnames=("scale", "splits"))
-def attend(q, pool, tables, visible, scale, splits):
+@functools.partial(jax.jit, static_argnames=("scale", "splits", "window"))
+def attend(q, pool, tables, visible, scale, splits, window=None):
     interpret = jax.default_backend() != "gpu"
-    return gpu.attend_splits(q, pool, tables, visible, scale, splits, interpret)
+    return gpu.attend_splits(q, pool, tables, visible, scale, splits, window, interpret)
 
 
 def case(rows, items, K, G, h, size, columns, dtype=jnp.float32):
@@ -41,10 +41,10 @@ def case(rows, items, K, G, h, size, columns, dtype=jnp.float32):
     return jnp.asarray(q, dtype), jnp.asarray(pool, dtype), *ints, h**-0.5
 
 
-def oracle(q, pool, tables, visible, scale):
+def oracle(q, pool, tables, visible, scale, window=None):
     per_row = jnp.repeat(tables, len(q) // len(tables), axis=0)
     with jax.default_matmul_precision("highest"):
-        return blocks.attend_gathered(q.astype(jnp.float32), pool.astype(jnp.float32), per_row, visible, scale)
+        return blocks.attend_gathered(q.astype(jnp.float32), pool.astype(jnp.float32), per_row, visible, scale, window)
 
 
 DECODING = [((4, 4, 1, 6, 64, 32, 5), 1), ((3, 3, 2, 1, 128, 16, 5), 2), ((3, 3, 2, 3, 96, 16, 7), 3)]
@@ -56,13 +56,14 @@ CHUNKS = [
 ]
 
 
+@pytest.mark.parametrize("window", [None, 37])
 @pytest.mark.parametrize(("shape", "splits"), DECODING + CHUNKS, ids=str)
-def test_equals_the_oracle(shape, splits):
+def test_equals_the_oracle(shape, splits, window):
     q, pool, tables, visible, scale = case(*shape)
-    got = attend(q, pool, tables, visible, scale=scale, splits=splits)
+    got = attend(q, pool, tables, visible, scale=scale, splits=splits, window=window)
     assert got.dtype == q.dtype
     assert np.isfinite(got).all()
-    np.testing.assert_allclose(got[1:], oracle(q, pool, tables, visible, scale)[1:], atol=1e-5)
+    np.testing.assert_allclose(got[1:], oracle(q, pool, tables, visible, scale, window)[1:], atol=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "splits"), [DECODING[0], CHUNKS[0]], ids=str)

@@ -84,11 +84,12 @@ def inputs(kv_heads, group, width, rows, items, size, columns, dtype):
         pytest.param(1, 7, 128, 2, 64, 10, jnp.float32, id="items of two blocks of queries, two of keys"),
     ],
 )
-def test_attention_equals_the_textbook_form(kv_heads, group, rows, items, size, columns, dtype):
+@pytest.mark.parametrize("window", [None, 40])
+def test_attention_equals_the_textbook_form(kv_heads, group, rows, items, size, columns, dtype, window):
     q, pool, tables, visible = inputs(kv_heads, group, 128, rows, items, size, columns, dtype)
-    got = jax.jit(tpu.attend, static_argnums=4)(q, pool, tables, visible, 128**-0.5)
+    got = jax.jit(tpu.attend, static_argnums=(4, 5))(q, pool, tables, visible, 128**-0.5, window)
     exact = (array.astype(jnp.float32) for array in (q, pool))
-    expected = attend_gathered(*exact, jnp.repeat(tables, rows // items, axis=0), visible, 128**-0.5)
+    expected = attend_gathered(*exact, jnp.repeat(tables, rows // items, axis=0), visible, 128**-0.5, window)
     read = np.asarray(visible) > 0
     assert got.dtype == dtype
     # bfloat16: the sums are float32, so all that is lost is the rounding of what comes out.

@@ -34,12 +34,13 @@ def attend(
     tables: Int[Array, "I W"],
     visible: Int[Array, " R"],
     scale: float,
+    window: int | None = None,
 ) -> Float[Array, "R K G h"]:
     """R/I consecutive rows behind each table; row r sees the first `visible[r]` tokens of it."""
     (rows, heads, group, _), (items, columns) = q.shape, tables.shape
     programs = rows // _rows(rows // items, group) * heads
     blocks = pl.cdiv(columns * pool.shape[1], _block(pool))
-    return attend_splits(q, pool, tables, visible, scale, max(1, min(blocks, _PROGRAMS // programs)))
+    return attend_splits(q, pool, tables, visible, scale, max(1, min(blocks, _PROGRAMS // programs)), window)
 
 
 def _rows(side: int, group: int) -> int:
@@ -65,6 +66,7 @@ def attend_splits(
     visible: Int[Array, " R"],
     scale: float,
     splits: int,
+    window: int | None = None,
     interpret: bool = False,
 ) -> Float[Array, "R K G h"]:
     """The same in a given number of splits. interpret: run it without a GPU, slowly; for tests."""
@@ -74,7 +76,7 @@ def attend_splits(
     # Several splits are still to be added up, so they are not rounded yet.
     out_type = jax.ShapeDtypeStruct((splits, *q.shape), q.dtype if splits == 1 else jnp.float32)
     out, weight = pl.pallas_call(
-        functools.partial(_attend, scale=scale, block=_block(pool), splits=splits),
+        functools.partial(_attend, scale=scale, block=_block(pool), splits=splits, window=window),
         grid=(heads, rows // count, splits),
         in_specs=[
             pl.BlockSpec((count, None, group, width), lambda k, i, s: (i, k, 0, 0)),
@@ -99,7 +101,19 @@ def _combined(out: Float[Array, "S R K G h"], weight: Float[Array, "S R K G"]) -
     return jnp.sum(out * jax.nn.softmax(weight, axis=0)[..., None], axis=0)
 
 
-def _attend(q_ref, pool_ref, table_ref, visible_ref, out_ref, weight_ref, *, scale: float, block: int, splits: int):
+def _attend(
+    q_ref,
+    pool_ref,
+    table_ref,
+    visible_ref,
+    out_ref,
+    weight_ref,
+    *,
+    scale: float,
+    block: int,
+    splits: int,
+    window: int | None,
+):
     """One program; its queries are the group's of all its rows.
 
     q [rows, G, h], pool [P, T, 2K, h], table [W], visible [rows] -> out [rows, G, h], weight [rows, G].
@@ -127,7 +141,10 @@ def _attend(q_ref, pool_ref, table_ref, visible_ref, out_ref, weight_ref, *, sca
         top, total, out = running
         token = (split + number * splits) * block + jnp.arange(block)
         k, v = read(token)
-        scores = jnp.where(token[None] < visible[:, None], _dot(q, k, trans_b=True) * scale, _UNSEEN)
+        seen = token[None] < visible[:, None]
+        if window is not None:
+            seen &= token[None] >= visible[:, None] - window
+        scores = jnp.where(seen, _dot(q, k, trans_b=True) * scale, _UNSEEN)
         higher = jnp.maximum(top, jnp.max(scores, axis=1))
         weights, kept = jnp.exp(scores - higher[:, None]), jnp.exp(top - higher)
         return higher, total * kept + jnp.sum(weights, axis=1), out * kept[:, None] + _dot(weights.astype(v.dtype), v)

@@ -25,6 +25,7 @@ def attend(
     tables: Int[Array, "I W"],
     visible: Int[Array, " R"],
     scale: float,
+    window: int | None = None,
 ) -> Float[Array, "R K G h"]:
     """Rows of an item are one sequence to the kernel: its last S tokens, of which those that are padding come last.
 
@@ -42,6 +43,7 @@ def attend(
         jnp.arange(items + 1, dtype=jnp.int32) * side,
         jnp.full((1,), items, jnp.int32),
         sm_scale=scale,
+        sliding_window=window,
         num_kv_pages_per_block=max(1, min(columns, _KEYS_PER_BLOCK // size)),
         # The kernel multiplies all queries of a block with the keys of every sequence that has one among them: with
         # more than an item to a block most of the products would be thrown away.
