@@ -33,9 +33,9 @@ from rstar_jax.models import decoder
 from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.models.store import load_model
 from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
-from rstar_jax.training.checkpoints import load_model
 from rstar_jax.training.ppm import PpmLoss, ppm_loss
 from rstar_jax.trajectory.prompts import policy_prompt
 from rstar_jax.trajectory.tags import CODE, END_OF_STEP

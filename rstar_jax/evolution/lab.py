@@ -27,13 +27,13 @@ from rstar_jax.inference.config import Metrics, Sampling
 from rstar_jax.inference.engine import Engine, PolicyEngine, PPMEngine
 from rstar_jax.inference.meter import Meter
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.store import load_model
 from rstar_jax.problems.files import read_problems, write_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.reasoning_gym import make_split
 from rstar_jax.problems.splits import check_disjoint
 from rstar_jax.search.progress import say
 from rstar_jax.search.protocols import Proposer
-from rstar_jax.training.checkpoints import load_model
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
 
 EngineT = TypeVar("EngineT", bound=Engine)

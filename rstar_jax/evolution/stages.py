@@ -28,6 +28,7 @@ from rstar_jax.evolution.base_model import train_base
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.rounds import Round
 from rstar_jax.files import read_jsonl, sha256_of
+from rstar_jax.models.store import is_finished, load_model
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import runner
 from rstar_jax.search.mcts import extend, search
@@ -36,7 +37,6 @@ from rstar_jax.search.protocols import Proposer, Scorer
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import Tree
-from rstar_jax.training.checkpoints import is_finished, load_model
 from rstar_jax.training.ppm import train_ppm
 from rstar_jax.training.sft import train_policy
 from rstar_jax.trajectory.prompts import policy_prompt

@@ -67,6 +67,8 @@ class Engine(Worker):
     def load(self, params: Params) -> None:
         """Swap the weights; nothing is compiled anew, and nothing is left of what the old ones computed.
 
+        Layers may be stacked, which takes the memory of a copy, or come as a list (`decoder.unstacked`).
+
         Raises:
           RuntimeError: requests are under way.
         """
@@ -74,8 +76,10 @@ class Engine(Worker):
             raise RuntimeError("weights cannot be swapped while requests are under way")
         self._clear()
         with jax.set_mesh(self.mesh):
-            placed = jax.device_put(params, shardings(logical_axes(self.config, self.head), self.mesh))
-            self._params = self._unstack(placed)
+            stacked = not isinstance(params["blocks"], list)
+            places = shardings(logical_axes(self.config, self.head, stacked), self.mesh)
+            placed = jax.device_put(params, places)
+            self._params = self._unstack(placed) if stacked else placed
 
     @property
     def compilations(self) -> int:

@@ -197,8 +197,8 @@ def init_params(config: ModelConfig, key: jax.Array, head: Head = "lm") -> Param
     }
 
 
-def logical_axes(config: ModelConfig, head: Head = "lm") -> Params:
-    """The tree of `init_params` with each array replaced by the names of its axes."""
+def logical_axes(config: ModelConfig, head: Head = "lm", stacked: bool = True) -> Params:
+    """The tree of `init_params` (or of `unstacked`) with each array replaced by the names of its axes."""
     _, block, _, outer = _abstract(config, head)
 
     def names(state: Any, prefix: tuple[str, ...]) -> Params:
@@ -207,7 +207,8 @@ def logical_axes(config: ModelConfig, head: Head = "lm") -> Params:
 
         return nnx.to_pure_dict(jax.tree.map(name, state, is_leaf=lambda x: isinstance(x, nnx.Variable)))
 
-    return {"outer": names(outer, ()), "blocks": names(block, ("layers",))}
+    blocks = names(block, ("layers",)) if stacked else [names(block, ())] * config.n_layers
+    return {"outer": names(outer, ()), "blocks": blocks}
 
 
 def parameter_count(params: Params) -> int:

@@ -64,7 +64,13 @@ class LongRope:
     short_factor: tuple[float, ...]
     long_factor: tuple[float, ...]
     original_max_length: int
-    attention_factor: float
+    full_max_length: int
+
+    @property
+    def attention_factor(self) -> float:
+        """LongRoPE's correction for attention over more tokens than before (Ding et al. 2024)."""
+        stretch = self.full_max_length / self.original_max_length
+        return math.sqrt(1 + math.log(stretch) / math.log(self.original_max_length)) if stretch > 1 else 1.0
 
     def frequencies(self, theta: float, width: int, max_length: int) -> Float[np.ndarray, " r"]:
         factors = self.long_factor if max_length > self.original_max_length else self.short_factor

@@ -32,7 +32,7 @@ def fingerprint(
         del settings[name]
     return {
         "train": settings,
-        "model": dataclasses.asdict(model_config),
+        "model": model_config.to_json(),
         "objective": objective,
         "steps": dataclasses.asdict(steps),
         "data": digest.hexdigest(),

@@ -23,7 +23,8 @@ from rstar_jax.files import AnyPath
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, logical_axes
 from rstar_jax.models.sharding import RULES
-from rstar_jax.training.checkpoints import Checkpoints, is_finished, load_model, save_model
+from rstar_jax.models.store import is_finished, load_model, save_model
+from rstar_jax.training.checkpoints import Checkpoints
 from rstar_jax.training.claim import claim, fingerprint
 from rstar_jax.training.loss import Batch, LossFn
 from rstar_jax.training.metrics import MetricsLog, Report

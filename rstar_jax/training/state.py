@@ -14,7 +14,7 @@ from jax.sharding import PartitionSpec as P
 
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, init_params
-from rstar_jax.training.checkpoints import abstract_params
+from rstar_jax.models.store import abstract_params
 
 
 @functools.partial(

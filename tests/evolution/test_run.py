@@ -47,7 +47,7 @@ def weights(folder):
     import numpy as np
 
     from rstar_jax.models.sharding import make_mesh
-    from rstar_jax.training.checkpoints import load_model
+    from rstar_jax.models.store import load_model
 
     models = [folder / "base", *sorted(folder.glob("round*/policy")), *sorted(folder.glob("round*/ppm"))]
     return {

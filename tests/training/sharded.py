@@ -18,7 +18,7 @@ from rstar_jax.datasets.pair_packing import Group, pack_pairs
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, init_params
 from rstar_jax.models.sharding import make_mesh
-from rstar_jax.training.checkpoints import load_model
+from rstar_jax.models.store import load_model
 from rstar_jax.training.loop import Task, train
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import ppm_loss

@@ -7,7 +7,7 @@ import numpy as np
 
 from rstar_jax.files import read_json
 from rstar_jax.models.config import ModelConfig
-from rstar_jax.training.checkpoints import load_model, read_model_config
+from rstar_jax.models.store import describe, load_model
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import RELEASED_LOSS, train_ppm
 from rstar_jax.training.sft import train_policy
@@ -43,8 +43,9 @@ def test_policy_then_ppm(tmp_path) -> None:
     ppm = train_ppm(
         PAIR_ROWS, model, tmp_path / "ppm", tokenizer, init=policy, config=config, rule=RELEASED_LOSS
     )
-    assert read_model_config(tmp_path / "policy") == (model, "lm")
-    assert read_model_config(tmp_path / "ppm") == (model, "value")
+    for name, head in (("policy", "lm"), ("ppm", "value")):
+        found = describe(tmp_path / name)
+        assert (found.config, found.head) == (model, head)
     assert read_json(tmp_path / "ppm" / "config.json")["squash"] == "raw"
     assert load_tokenizer(tmp_path / "ppm").encode("Double 7.") == tokenizer.encode("Double 7.")
     jax.tree.map(np.testing.assert_array_equal, load_model(tmp_path / "ppm")[1], ppm)

@@ -20,8 +20,8 @@ from rstar_jax.datasets.packing import Packed
 from rstar_jax.errors import InputError
 from rstar_jax.files import read_jsonl
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.models.store import is_finished, load_model
 from rstar_jax.training import loop
-from rstar_jax.training.checkpoints import is_finished, load_model
 from rstar_jax.training.order import batch_rows, plan
 
 _RUNS = pathlib.Path(__file__).with_name("runs.py")

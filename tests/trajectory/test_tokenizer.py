@@ -84,6 +84,8 @@ def test_a_foreign_tokenizer_gets_the_tags(tmp_path) -> None:
 
 def test_a_missing_folder_and_a_missing_token_say_so(tokenizer: Tokenizer, tmp_path) -> None:
     with pytest.raises(InputError, match="no tokenizer"):
+        load_tokenizer(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
         load_tokenizer(tmp_path / "nowhere")
     with pytest.raises(KeyError):
         tokenizer.token_id("<refine>")
