@@ -86,7 +86,8 @@ def describe(name: AnyPath, *, dtype: str | None = None, max_length: int | None 
     config = from_hugging_face(found, path, dtype=dtype, max_length=max_length)
     config = dataclasses.replace(config, vocab_multiple=VOCAB_MULTIPLE)
     head: Head = "value" if has_value_head(folder, TensorFiles(folder)) else "lm"
-    return Description(folder, config, head, found.get("rstar_jax") or {}, False)
+    settings = {name: value for name, value in (found.get("rstar_jax") or {}).items() if name != "head"}
+    return Description(folder, config, head, settings, False)
 
 
 def load_model(

@@ -1,4 +1,4 @@
-"""The same numbers as `transformers` on random weights of every family: whole, by parts, padded, packed, and far out."""
+"""The numbers of `transformers` on random weights of every family: whole, by parts, padded, packed, and far out."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_every_part_of_a_layer(made, name):
 @FAMILIES
 def test_bfloat16_is_as_close_as_theirs(made, name, folder):
     """Both round to 8 bits in other places: neither may be further from float32 than twice the other."""
-    model, path = made(name)
+    model, _ = made(name)
     tokens = tokens_of(2, LENGTH, 5)
     exact = theirs(model, tokens)
     rounded = families.make(name, folder / f"{name}-bf16", torch.bfloat16)
@@ -171,7 +171,7 @@ def test_200_greedy_tokens_through_the_engine(made, name):
 
 
 def greedy(model, prompt, count, whole):
-    """By `transformers`. With longrope its cache mixes two kinds of keys, so the whole text is run with long factors."""
+    """By `transformers`. With longrope its cache mixes two kinds of keys: there the whole text is run every time."""
     tokens = [int(token) for token in prompt]
     if not whole:
         more = model.generate(torch.as_tensor(prompt)[None], max_new_tokens=count, do_sample=False, use_cache=True)
