@@ -62,7 +62,7 @@ def _overview(result: EvaluationResult, method: str, way: str, scores: Scores) -
         strict=share(scores.strict),
         released=share(scores.released),
         solutions=len(rows),
-        outcomes=Counter(row.outcome for row in rows),
+        outcomes=dict(Counter(row.outcome for row in rows)),
         without_answer=sum(row.answer is None for row in rows) / len(rows),
         tokens=sum(row.generated_tokens for row in rows) / len(rows),
         steps=sum(row.steps for row in rows) / len(rows),

@@ -63,17 +63,23 @@ def run(engine, coroutine):
 
 def test_end_tokens_leave_no_text_and_stop_texts_do(engine, proposer, ends, tokenizer):
     sampling = Sampling(max_tokens=30, stop=("a", "e", "i"))
-    proposals = run(engine, proposer(sampling).propose(Path(PROBLEM), 40, 3))
-    by_text = [one for one in proposals if one.text.endswith(sampling.stop)]
-    by_token = [one for one in proposals if one.finish == "stop" and one not in by_text]
-    assert by_text
-    assert by_token
-    letters = {tokenizer.decode([token]) for token in ends}
-    for one in by_token:
-        assert not one.text or one.text[-1] not in letters
-    for one in proposals:
-        assert 1 <= one.n_tokens <= 30
-        assert one.finish in ("stop", "length")
+
+    async def both():
+        proposals = await proposer(sampling).propose(Path(PROBLEM), 40, 3)
+        return proposals, await engine.generate(tokenizer.encode(STYLE(PROBLEM.question)), 40, sampling, 3)
+
+    seen = set()
+    for proposal, completion in zip(*run(engine, both()), strict=True):
+        *before, last = completion.tokens
+        ended = "token" if last in ends else completion.finish
+        seen.add(ended)
+        if ended == "token":
+            assert proposal.text == tokenizer.decode(before)
+        elif ended == "stop":
+            assert proposal.text.endswith(sampling.stop)
+            assert tokenizer.decode(completion.tokens).startswith(proposal.text)
+        assert (proposal.n_tokens, proposal.finish) == (len(completion.tokens), completion.finish)
+    assert seen == {"token", "stop", "length"}
 
 
 def test_a_response_is_continued_from_its_text(engine, proposer, tokenizer, monkeypatch):
