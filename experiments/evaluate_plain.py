@@ -64,8 +64,9 @@ class Flags:
     style: Literal["chat", "completion"] = "chat"
     tool: bool = False  # run the Python that the model writes, and show it the output
     calls: int = 4  # outputs that a solution gets at most
+    keep_state: bool = True  # Python finds what earlier blocks have left; Qwen's evaluation begins each block anew
     shots: int = 2  # solved examples in the prompt (completion style)
-    instruction: str | None = None  # by default what Qwen publishes for its models, which asks for a box
+    instruction: str | None = None  # instead of Qwen's published ones (chat), or ours; should ask for a box
     instruction_in: Literal["system", "user"] = "system"  # "user" for chat templates without a system's message
     # words behind which an answer without a box counts too, such as "The answer is"; may be repeated
     answer_mark: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -104,20 +105,21 @@ def _from_flags() -> Iterator[None]:
 
 
 def style_of(flags: Flags) -> Style:
-    instruction = flags.instruction
-    if instruction is None:
-        instruction = plain_prompts.REASON_WITH_PROGRAMS if flags.tool else plain_prompts.REASON
+    """The style, with the prompts that belong to it; an instruction on the command line takes the place of ours."""
+    given = flags.instruction
     if flags.style == "chat":
-        return Chat(instruction, flags.instruction_in)
+        own = plain_prompts.REASON_WITH_PROGRAMS if flags.tool else plain_prompts.REASON
+        return Chat(own if given is None else given, flags.instruction_in)
+    own = plain_prompts.WRITE_PROGRAMS if flags.tool else plain_prompts.REASON
     examples = plain_prompts.EXAMPLES_WITH_PROGRAMS if flags.tool else plain_prompts.EXAMPLES
     if not 0 <= flags.shots <= len(examples):
         raise InputError(f"--shots {flags.shots}: there are {len(examples)} examples")
-    return Completion(instruction, examples[: flags.shots])
+    return Completion(own if given is None else given, examples[: flags.shots])
 
 
 def plain_config(flags: Flags) -> PlainConfig:
     with _from_flags():
-        tool = Tool(flags.calls) if flags.tool else None
+        tool = Tool(flags.calls, flags.keep_state) if flags.tool else None
         sampling = Sampling(flags.temperature, flags.top_p, max_tokens=flags.max_tokens)
         return PlainConfig(style_of(flags), tool, flags.answer_mark, sampling, flags.context)
 
@@ -216,7 +218,7 @@ async def evaluate_all(flags: Flags) -> None:
     found = {}
     async with open_bench(flags, plain, sizes) as bench:
         for name, problems in files.items():
-            await show(problems[: flags.show], config, plain, bench)
+            await show(problems[: max(0, flags.show)], config, plain, bench)
             result = await evaluate_file(name, problems, config, bench, flags.out / name)
             found[name] = overviews(result)
             say(table(name, len(problems), found[name]))

@@ -32,7 +32,7 @@ class Overview:
 
     def line(self) -> str:
         return (
-            f"{self.way:24}strict {_percent(self.strict)}, released {_percent(self.released)} ({self.strict.kind}); "
+            f"{self.way:24}strict {_percent(self.strict)}; released {_percent(self.released)}; "
             f"no answer {self.without_answer:.1%}; {self.tokens:.0f} tokens a solution"
         )
 
@@ -70,4 +70,4 @@ def _overview(result: EvaluationResult, method: str, way: str, scores: Scores) -
 
 
 def _percent(share: Interval) -> str:
-    return f"{share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}]"
+    return f"{share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}] ({share.kind})"

@@ -24,6 +24,9 @@ REASON_WITH_PROGRAMS = (
     r"Please integrate natural language reasoning with programs to solve the problem above, and put your final answer "
     r"within \boxed{}."
 )
+WRITE_PROGRAMS = (  # ours: in a plain text the problem stands below
+    r"Please reason step by step, writing Python programs where they help, and put your final answer within \boxed{}."
+)
 
 
 @dataclasses.dataclass(frozen=True)

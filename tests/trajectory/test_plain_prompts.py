@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import pathlib
 
@@ -9,7 +11,9 @@ import pytest
 
 from rstar_jax.errors import InputError
 from rstar_jax.files import read_json, write_json
+from rstar_jax.grading import extract_answer
 from rstar_jax.trajectory import plain_prompts
+from rstar_jax.trajectory.code_blocks import OUTPUT_FENCE, code_of, show_output
 from rstar_jax.trajectory.plain_prompts import Chat, Completion, make_prompt
 from rstar_jax.trajectory.tokenizer import train_tokenizer
 
@@ -114,3 +118,22 @@ def test_a_completion_goes_on_behind_the_question(tmp_path):
         f"Question: 1 + 1?\nAnswer: It is $\\boxed{{2}}$.\n\nQuestion: {QUESTION}\nAnswer:"
     )
     assert make_prompt(Completion(instruction=""), tmp_path)(QUESTION) == f"Question: {QUESTION}\nAnswer:"
+
+
+@pytest.mark.parametrize("solution", [solution for _, solution in plain_prompts.EXAMPLES_WITH_PROGRAMS])
+def test_the_programs_of_our_examples_print_what_stands_there(solution):
+    names: dict = {}
+    written, place = "", 0
+    while (place := solution.find(OUTPUT_FENCE, place)) >= 0:
+        place += len(OUTPUT_FENCE)
+        stretch = solution[len(written) : place]
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code_of(stretch), names)
+        written += show_output(stretch, printed.getvalue().rstrip("\n"))
+        assert solution.startswith(written)
+    assert written
+
+
+def test_our_examples_answer_in_a_box():
+    for _, solution in (*plain_prompts.EXAMPLES, *plain_prompts.EXAMPLES_WITH_PROGRAMS):
+        assert extract_answer(solution)
