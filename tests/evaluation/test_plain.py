@@ -17,12 +17,14 @@ from rstar_jax.evaluation.run import EvaluationConfig, evaluate
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.grading import GraderPool
 from rstar_jax.inference.config import Sampling
-from rstar_jax.inference.plain import PlainProposer
+from rstar_jax.inference.plain import PlainProposer, end_tokens
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.protocols import Execution
 from rstar_jax.trajectory import plain_prompts
-from rstar_jax.trajectory.plain_prompts import Completion
-from rstar_jax.trajectory.tokenizer import train_tokenizer
+from rstar_jax.trajectory.plain_prompts import Chat, Completion, make_prompt
+from rstar_jax.trajectory.tokenizer import load_tokenizer, train_tokenizer
+
+QWEN = pathlib.Path(__file__).parents[2].parent / "shared" / "data" / "tokenizer_qwen2"
 
 COT = " Six sevens are $6 \\cdot 7 = 42$.\n\nThe answer is $\\boxed{42}$."
 NEXT_QUESTION = "\n\nQuestion: What is 2 + 2?\nAnswer: $\\boxed{4}$"
@@ -103,6 +105,22 @@ def test_outputs_are_ours_and_state_is_kept_between_blocks(model, scripted):
     )
     assert (solution.answer, solution.outcome, len(solution.path.steps)) == ("42", "answer", 3)
     assert proposer.engine.read[2].endswith("```output\n42\n```\n")  # and goes on from there
+
+
+@pytest.mark.skipif(not QWEN.exists(), reason="the Qwen2 tokenizer is not on this machine")
+def test_a_chat_with_qwens_tokenizer_flows_through_tokens_and_back(scripted):
+    qwen = load_tokenizer(QWEN)
+    ends = end_tokens(QWEN, qwen)
+    assert qwen.decode(ends) == "<|im_end|>"
+    config = PlainConfig(Chat(plain_prompts.REASON_WITH_PROGRAMS), Tool(), sampling=Sampling(max_tokens=400))
+    engine = scripted.ScriptedEngine(qwen, scripted.turns({"6 times 7": TIR}), ends[0])
+    sampling, prompt = config.greedy_sampling, make_prompt(config.style, QWEN)
+    proposer = PlainProposer(engine, qwen, sampling, config.max_context, prompt, ends, opened=False)
+    solution = solve(proposer, config, Notebook(Execution("ok", "6"), Execution("ok", "42")))
+    assert (solution.answer, solution.outcome) == ("42", "answer")
+    assert "```output\n42\n```\nThe final answer is" in solution.text
+    assert engine.read[0].endswith("<|im_start|>user\nWhat is 6 times 7?<|im_end|>\n<|im_start|>assistant\n")
+    assert engine.read[2] == engine.read[0] + solution.text.removesuffix(TIR[2])
 
 
 def test_errors_are_shown_and_leave_nothing_behind(model, scripted):
