@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import pathlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Literal
@@ -229,6 +230,7 @@ async def evaluate_all(flags: Flags) -> None:
 
 def go() -> None:
     flags = tyro.cli(Flags, description=__doc__)
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # only its tokenizers are used: no PyTorch is fine
     set_up_jax(str(_ROOT / "runs" / ".compiled"))
     asyncio.run(evaluate_all(flags))
 
