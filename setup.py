@@ -15,6 +15,7 @@ setup(
         "optax>=0.2.8",
         "orbax-checkpoint>=0.12.4,<0.13",
         "transformers>=5.0,<6",
+        "jinja2>=3.1.6",  # what transformers renders chat templates with, and does not bring along
         "tokenizers>=0.22",
         "safetensors>=0.5",
         "numpy>=2.0",

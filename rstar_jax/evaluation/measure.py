@@ -46,10 +46,19 @@ def accuracy(runs: Runs, pick: Pick, grader: GraderName, level: str = ALL) -> In
     vectors = _vectors(runs, pick, grader, level)
     if vectors is None:
         return None
+    if len(vectors) == 1:
+        return share(vectors[0])
     if not {value for vector in vectors for value in vector} <= {0.0, 1.0}:
-        return bootstrap(vectors[0]) if len(vectors) == 1 else bootstrap_seeds(vectors, crossed=runs.crossed)
+        return bootstrap_seeds(vectors, crossed=runs.crossed)
     counts = [(int(sum(vector)), len(vector)) for vector in vectors]
     return _one_proportion(counts) or bootstrap_seeds(vectors, crossed=runs.crossed)
+
+
+def share(values: Sequence[float]) -> Interval:
+    """The mean over the problems of one run: Wilson for right and wrong, bootstrap for fractions."""
+    if not set(values) <= {0.0, 1.0}:
+        return bootstrap(values)
+    return wilson(int(sum(values)), len(values))
 
 
 def difference(

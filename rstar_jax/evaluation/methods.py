@@ -4,7 +4,8 @@
     sample        independent trajectories (Figure 6), as many as the search could have paid for
     tree_search   System 2: the finished answers of Monte Carlo tree searches with the PPM (section 4.1)
 
-None of them sees the answer: grading comes after, in `graded_rows`.
+Single trajectories are in the policy's format, or in a model's own (`plain`). None of the methods sees the answer:
+grading comes after, in `graded_rows`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
+from rstar_jax.evaluation.plain import PlainConfig, plain_solution
 from rstar_jax.evaluation.results import NO_GROUP, REST, TrajectoryRow
 from rstar_jax.grading import group_answers
 from rstar_jax.problems.problem import Problem
@@ -57,11 +59,15 @@ class SamplingConfig:
     errors_threshold: int = 1
 
 
+Drawing = SamplingConfig | PlainConfig
+"""In the policy's format, or in that of a model without rStar training."""
+
+
 async def greedy(
     problem: Problem,
     proposer: Proposer,
     executor: Executor,
-    config: SamplingConfig,
+    config: Drawing,
     reading: Reading,
     seed: int,
 ) -> list[Draft]:
@@ -75,7 +81,7 @@ async def sample(
     proposer: Proposer,
     executor: Executor,
     scorer: Scorer | None,
-    config: SamplingConfig,
+    config: Drawing,
     reading: Reading,
     seed: int,
     n: int,
@@ -185,10 +191,12 @@ async def _sample(
     problem: Problem,
     proposer: Proposer,
     executor: Executor,
-    config: SamplingConfig,
+    config: Drawing,
     reading: Reading,
     key: int,
 ) -> Sample:
+    if isinstance(config, PlainConfig):
+        return await plain_solution(problem, proposer, executor, config, key)
     return await sample_trajectory(
         problem, proposer, executor, key, config.max_steps, config.errors_threshold, reading
     )

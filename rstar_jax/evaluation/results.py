@@ -46,9 +46,9 @@ class TrajectoryRow:
     score: the PPM's value of the last step in [-1, 1], NaN if it was not asked. strict, released: right or
     not by each grader. generated_tokens: drawn from the policy for this trajectory; scored_tokens: of its
     steps that the PPM judged. For answers of a tree both are what the search spent since its previous answer
-    (`methods.tree_drafts`). outcome: how it ended ("answer", "error", "overlong", "too_many_steps"), or REST:
-    no trajectory, but what a search spent on no answer, so that the rows of a problem add up to all that was
-    spent on it.
+    (`methods.tree_drafts`). steps: of plain solutions, stretches of text between two outputs of the tool.
+    outcome: how it ended (`search.sampling.Ending`), or REST: no trajectory, but what a search spent on no
+    answer, so that the rows of a problem add up to all that was spent on it.
     """
 
     problem_id: str

@@ -18,6 +18,7 @@ from rstar_jax.errors import InputError
 from rstar_jax.evaluation.aggregate import EvaluationResult, collect
 from rstar_jax.evaluation.methods import (
     Draft,
+    Drawing,
     Graders,
     SamplingConfig,
     graded_rows,
@@ -25,6 +26,7 @@ from rstar_jax.evaluation.methods import (
     sample,
     tree_search,
 )
+from rstar_jax.evaluation.plain import PlainConfig
 from rstar_jax.evaluation.results import Parts, TrajectoryRow, write_rows
 from rstar_jax.files import AnyPath, local_path, read_json, write_json
 from rstar_jax.problems.problem import Problem
@@ -44,7 +46,8 @@ class EvaluationConfig:
     n_trajectories: sampled trajectories, at least. search: rollouts, candidates and the rest of System 2;
     answers must be valued by the PPM. n_trees: searches per problem. match_search: draw further samples until
     they cost what the search on that problem did, `max_samples` at most. score_samples: let the PPM score
-    samples too (best-of-N). concurrency: problems at a time; no result depends on it.
+    samples too (best-of-N). sampling: how single trajectories are written: a `SamplingConfig`, or a `PlainConfig`
+    for a model without rStar training, which cannot search. concurrency: problems at a time; no result depends on it.
     """
 
     methods: tuple[Method, ...] = ("greedy", "sample", "search")
@@ -55,7 +58,7 @@ class EvaluationConfig:
     match_search: bool = True
     max_samples: int = 128
     score_samples: bool = True
-    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
+    sampling: Drawing = dataclasses.field(default_factory=SamplingConfig)
     seed: int = 0
     concurrency: int = 64
 
@@ -66,6 +69,8 @@ class EvaluationConfig:
             raise ValueError("n_trajectories, n_trees, max_samples and concurrency must be at least 1")
         if "search" in self.methods and self.search.needs_grader:
             raise ValueError("at test time the search must value answers by the PPM (terminal='ppm')")
+        if "search" in self.methods and isinstance(self.sampling, PlainConfig):
+            raise ValueError("a model without rStar training writes no steps that a search could branch at")
 
     def fingerprint(self) -> dict[str, Any]:
         """What results depend on, as JSON values."""

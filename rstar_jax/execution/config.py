@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 from .cell.sandbox.layers import LAYERS
 
-Semantics = Literal["plain", "released"]
+Semantics = Literal["plain", "notebook", "released"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,9 @@ class ExecutorConfig:
     so leave it well above `cpu_seconds`. No field but the limits and `semantics` changes a result.
     """
 
-    semantics: Semantics = "plain"  # "released": output as the authors' code prints it, bug for bug
+    # What a snippet is shown to have printed: "plain": what its history printed too; "notebook": itself only;
+    # "released": as the authors' code prints it, bug for bug.
+    semantics: Semantics = "plain"
     cells: int = 2  # expansions that run at the same time; one per CPU core
     cpu_seconds: float = 5.0
     wall_seconds: float = 15.0
@@ -32,8 +34,8 @@ class ExecutorConfig:
     left_out: tuple[str, ...] = ()  # sandbox layers not to put on, for tests and comparisons
 
     def __post_init__(self) -> None:
-        if self.semantics not in ("plain", "released"):
-            raise ValueError(f"semantics must be 'plain' or 'released', not {self.semantics!r}")
+        if self.semantics not in get_args(Semantics):
+            raise ValueError(f"semantics must be one of {get_args(Semantics)}, not {self.semantics!r}")
         positive = ("cells", "cpu_seconds", "wall_seconds", "memory_mb", "output_chars", "program_chars", "snapshot_mb")
         for name in positive:
             if getattr(self, name) <= 0:

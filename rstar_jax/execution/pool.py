@@ -35,7 +35,7 @@ class ExecutorPool:
     takes. Cells start when they are first needed and stay until `close`.
 
     What a snippet is shown to have printed includes what its history printed: the output of a step that
-    ends a code block is the output of the whole block.
+    ends a code block is the output of the whole block. Under "notebook" semantics it is its own output only.
     """
 
     def __init__(self, config: ExecutorConfig | None = None) -> None:

@@ -71,7 +71,7 @@ class PolicyProposer:
         finish, n_tokens = completion.finish, len(completion.tokens)
         if finish == "length" and n_tokens < self.sampling.max_tokens:
             finish = "overlong"
-        text = _up_to_stop(self.tokenizer.decode(completion.tokens), self.sampling.stop)
+        text = up_to_stop(self.tokenizer.decode(completion.tokens), self.sampling.stop)
         return Proposal(text, finish, completion.logprob, n_tokens)
 
 
@@ -120,7 +120,7 @@ class PPMScorer:
         return [math.tanh(next(raw) / self.scale) if len(tokens) <= longest else overlong for tokens in encoded]
 
 
-def _up_to_stop(text: str, stops: Sequence[str]) -> str:
+def up_to_stop(text: str, stops: Sequence[str]) -> str:
     """Up to the end of the stop text that is complete first; the last token may go on behind it."""
     ends = [text.index(stop) + len(stop) for stop in stops if stop in text]
     return text[: min(ends)] if ends else text

@@ -11,7 +11,7 @@ from rstar_jax.search.protocols import Executor, Path, Proposer, sample_key
 from rstar_jax.search.running import run_steps
 from rstar_jax.trajectory.steps import Reading, is_error, show_fatal_error, show_output, step_kind
 
-Ending = Literal["answer", "error", "overlong", "too_many_steps"]
+Ending = Literal["answer", "no_answer", "error", "overlong", "too_many_steps", "too_many_calls"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,6 +49,11 @@ def released_pool(runner: asyncio.Runner) -> Iterator[ExecutorPool]:
 
 
 @pytest.fixture(scope="module")
+def notebook_pool(runner: asyncio.Runner) -> Iterator[ExecutorPool]:
+    yield from _pool(runner, ExecutorConfig(semantics="notebook", cells=1, cpu_seconds=2))
+
+
+@pytest.fixture(scope="module")
 def expand(runner: asyncio.Runner, pool: ExecutorPool) -> Expand:
     return lambda history, snippets: runner.run(pool.expand(history, snippets))
 
@@ -56,3 +61,8 @@ def expand(runner: asyncio.Runner, pool: ExecutorPool) -> Expand:
 @pytest.fixture(scope="module")
 def released(runner: asyncio.Runner, released_pool: ExecutorPool) -> Expand:
     return lambda history, snippets: runner.run(released_pool.expand(history, snippets))
+
+
+@pytest.fixture(scope="module")
+def notebook(runner: asyncio.Runner, notebook_pool: ExecutorPool) -> Expand:
+    return lambda history, snippets: runner.run(notebook_pool.expand(history, snippets))

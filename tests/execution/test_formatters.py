@@ -116,6 +116,35 @@ def test_plain_errors_are_errors_by_status(expand: Expand) -> None:
     assert second.output.startswith("ValueError: Exceeds the limit (4300 digits)")
 
 
+NOTEBOOK = [
+    ((), "print(1)", "1"),
+    (("print(1)",), "print(2)", "2"),
+    (("x = 3\nprint('a' * 3000)", "x += 1\nprint(x)"), "print(x + 1)", "5"),
+    (("print(1)\nx = 7",), "x", "7"),
+    (("print(1)", "8"), "y = 2", ""),
+    (("8",), "", ""),  # nothing was run, so nothing has a value
+    (("8",), "# nothing", ""),
+    (("import random\nprint(random.random())",), "print('a' * 2000)", "a" * 512 + "..." + "a" * 511),
+]
+
+
+@pytest.mark.parametrize(("history", "snippet", "output"), NOTEBOOK)
+def test_a_notebook_shows_what_a_snippet_printed_itself(
+    notebook: Expand, history: tuple[str, ...], snippet: str, output: str
+) -> None:
+    assert notebook(history, [snippet]) == [Execution("ok", output)]
+
+
+def test_a_notebook_that_ends_itself_has_no_next_snippet(notebook: Expand) -> None:
+    raised, unparsed, ended, silent = notebook(
+        ("x = 1\nprint(x)",), ["x / 0", "x = (", "print(2)\nexit()", "import sys\nsys.exit()"]
+    )
+    assert raised == Execution("error", "ZeroDivisionError: division by zero")
+    assert unparsed.output.startswith("SyntaxError: '(' was never closed")
+    assert (ended.outcome, silent.outcome) == ("error", "error")
+    assert silent.output == "SystemExit: the program ended without output"
+
+
 def test_join_puts_line_breaks_only_where_they_are_missing() -> None:
     assert join(["a = 1", "b = 2\n", "c = 3", "\nd = 4"]) == "a = 1\nb = 2\nc = 3\nd = 4"
     assert join([]) == ""

@@ -73,7 +73,7 @@ WALK = [
 ]
 
 
-@pytest.mark.parametrize("semantics", ["plain", "released"])
+@pytest.mark.parametrize("semantics", ["plain", "notebook", "released"])
 def test_results_do_not_depend_on_what_is_kept(runner: asyncio.Runner, semantics: str) -> None:
     async def walk(snapshots: int, times: int = 1) -> list[list[Execution]]:
         config = ExecutorConfig(

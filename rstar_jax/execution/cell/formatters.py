@@ -1,7 +1,7 @@
 """From a run to what the model is shown: (whether it counts as success, output).
 
-Both show the run of the whole program since the last output block: earlier steps never showed theirs, so
-what they printed belongs to this output.
+`plain` and `released` show the run of the whole program since the last output block: earlier steps never
+showed theirs, so what they printed belongs to this output. In a `notebook` every step has shown its own.
 """
 
 from __future__ import annotations
@@ -21,10 +21,21 @@ _PRINT_ARGUMENTS = re.compile(r"print\((.*?)\)")  # stops at the first ")": "pri
 
 def plain(trace: Trace, keep: int) -> Shown:
     """Everything printed, else a last expression's value as printed; errors as "{type}: {message}"."""
+    return _shown(trace, trace.stdouts, keep)
+
+
+def notebook(trace: Trace, keep: int) -> Shown:
+    """As `plain`, of the last step alone. To end the program is no success, since nothing can follow."""
+    done = len(program.statements(program.longest_program(trace.history, program.as_written)))
+    ok, output = _shown(trace, trace.stdouts[done:], keep)
+    return ok and not trace.exited, output
+
+
+def _shown(trace: Trace, stdouts: Sequence[str], keep: int) -> Shown:
     if trace.error is not None:
         return False, trace.error
-    text = "".join(trace.stdouts)
-    if not text and trace.value is not None:
+    text = "".join(stdouts)
+    if not text and stdouts and trace.value is not None:
         try:
             text = str(trace.value)
         except BaseException as error:  # model-written __str__, or an int beyond 4,300 digits
@@ -111,6 +122,14 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-FORMATS: dict[str, Callable[[Trace, int], Shown]] = {"plain": plain, "released": released}
-NEEDED: dict[str, Callable[[Sequence[ast.stmt]], int]] = {"plain": len, "released": until_last_print}
-CLEANING: dict[str, Callable[[str], str]] = {"plain": program.as_written, "released": program.without_fence}
+FORMATS: dict[str, Callable[[Trace, int], Shown]] = {"plain": plain, "notebook": notebook, "released": released}
+NEEDED: dict[str, Callable[[Sequence[ast.stmt]], int]] = {
+    "plain": len,
+    "notebook": len,
+    "released": until_last_print,
+}
+CLEANING: dict[str, Callable[[str], str]] = {
+    "plain": program.as_written,
+    "notebook": program.as_written,
+    "released": program.without_fence,
+}

@@ -26,6 +26,7 @@ class Trace:
     error: str | None = None  # "{type}: {message}"; raised by statement len(stdouts) - 1, or by the parser
     exited: bool = False  # the program ended itself by SystemExit with status 0
     value: Any = None  # of the last statement, if it was an expression
+    history: tuple[str, ...] = ()  # the steps before the one that was to be run
 
 
 class Interpreter:

@@ -89,6 +89,7 @@ class Node:
         trace = self.interpreter.advance(source, NEEDED[settings.semantics])
         if trace is None:
             return {"restart": True}
+        trace.history = before
         ok, output = FORMATS[settings.semantics](trace, settings.output_chars)
         unchanged = not trace.body and not job.add  # it does not parse, so the state is the history's
         settled = unchanged or self.interpreter.has_run(source)
