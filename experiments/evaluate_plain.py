@@ -1,6 +1,6 @@
 r"""Evaluate a base or instruct model that has seen no rStar data, in its own format.
 
-    python experiments/evaluate_plain.py --model DIR --problems math500.json --problems aime.json --out runs/plain
+    python experiments/evaluate_plain.py --model FOLDER_OR_HUB_ID --problems math500.json --out runs/plain
 
 `--style chat` asks through the model's chat template; `--style completion` by plain text with two solved examples, for
 a base model without a template. With `--tool` the model may write Python blocks, whose output it is shown. The answer
@@ -43,11 +43,11 @@ from rstar_jax.inference.engine import PolicyEngine
 from rstar_jax.inference.meter import Meter
 from rstar_jax.inference.plain import PlainProposer, end_tokens
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.models.store import describe, load_model
 from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.progress import make_progress, say
 from rstar_jax.search.protocols import sample_key
-from rstar_jax.training.checkpoints import load_model
 from rstar_jax.trajectory import plain_prompts
 from rstar_jax.trajectory.plain_prompts import Chat, Completion, Style, make_prompt
 from rstar_jax.trajectory.tokenizer import load_tokenizer
@@ -59,7 +59,7 @@ _ROOT = pathlib.Path(__file__).parents[1]
 class Flags:
     """The model, the problems, and how they are asked."""
 
-    model: str  # folder of the model
+    model: str  # folder of the model, or its id on the Hub
     problems: Annotated[tuple[pathlib.Path, ...], tyro.conf.UseAppendAction]  # .json or .jsonl; may be repeated
     out: pathlib.Path  # folder for the results
     style: Literal["chat", "completion"] = "chat"
@@ -81,6 +81,7 @@ class Flags:
     seed: int = 0
     concurrency: int = 64  # problems at a time
     memory_fraction: float = 0.3  # share of the device's memory for keys and values
+    dtype: Literal["float32", "bfloat16"] | None = None  # by default as the model is stored
     mesh: tuple[int, int, int] = (1, 1, 1)  # sizes of the axes data, fsdp, tensor
     require_sandbox: bool = False  # refuse to run Python where the sandbox would have a hole
 
@@ -161,15 +162,18 @@ def read_all(flags: Flags) -> dict[str, list[Problem]]:
 @contextlib.asynccontextmanager
 async def open_bench(flags: Flags, plain: PlainConfig, sizes: EngineConfig) -> AsyncIterator[Bench]:
     """Model, executor and graders run. What can be wrong with the model's folder is found before its weights load."""
-    folder = pathlib.Path(flags.model)
+    found = describe(flags.model, dtype=flags.dtype)
+    folder, longest = found.folder, found.config.max_length
+    if found.head != "lm":
+        raise InputError(f"{flags.model} is a PPM, which writes nothing")
+    if flags.context > longest:
+        raise InputError(f"--context {flags.context}: the model was made for {longest} tokens")
     prompt = make_prompt(plain.style, folder)
     tokenizer = load_tokenizer(folder)
     ends = end_tokens(folder, tokenizer)
     mesh = make_mesh(*flags.mesh)
     with jax.set_mesh(mesh), GraderPool(semantics="strict") as strict, GraderPool(semantics="released") as released:
-        model, params = load_model(folder, mesh)
-        if flags.context > model.max_length:
-            raise InputError(f"--context {flags.context}: the model was made for {model.max_length} tokens")
+        model, params = load_model(folder, mesh, dtype=flags.dtype, max_length=flags.context, stacked=False)
         engine = PolicyEngine(model, params, sizes, ends, mesh, tokenizer.decode)
         seconds = sum(engine.warm_up().values())
         say(f"engine: {engine.describe()}, {engine.compilations} programs in {seconds:.1f} s")

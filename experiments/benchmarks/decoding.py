@@ -129,7 +129,8 @@ def peer_rates(config: ModelConfig, options: Options) -> dict[str, float]:
         tie_word_embeddings=config.tie_embeddings,
     )  # fmt: skip
     with torch.device("cuda"):
-        model = Qwen2ForCausalLM(hugging_face).to(torch.bfloat16)
+        model: Any = Qwen2ForCausalLM(hugging_face)
+    model = model.to(torch.bfloat16)
     figures = {}
     for rows in options.batches:
         ids = torch.randint(10, config.vocab_size, (rows, options.context), device="cuda")

@@ -96,5 +96,6 @@ def scaling_to_json(scaling: RopeScaling) -> dict[str, Any]:
 
 def scaling_from_json(value: Mapping[str, Any]) -> RopeScaling:
     """What `scaling_to_json` wrote. Raises KeyError for an unknown kind, TypeError for unknown fields."""
-    fields = {name: tuple(x) if isinstance(x, list) else x for name, x in value.items() if name != "kind"}
+    fields: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in value.items()}
+    del fields["kind"]
     return _KINDS[value["kind"]](**fields)

@@ -21,9 +21,9 @@ from rstar_jax.files import read_json, write_json
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import init_params
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.models.store import save_model
 from rstar_jax.problems.files import write_problems
 from rstar_jax.problems.problem import Problem
-from rstar_jax.training.checkpoints import save_model
 from rstar_jax.trajectory import plain_prompts
 from rstar_jax.trajectory.tokenizer import train_tokenizer
 
@@ -126,7 +126,7 @@ def test_completion_with_the_tool_needs_no_template(script, model, problems, tmp
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"model": "nowhere"}, "nowhere holds no tokenizer"),
+        ({"model": "nowhere"}, "nowhere: no such folder"),
         ({"problems": ()}, "no --problems are given"),
         ({"context": 4096}, "--context 4096: the model was made for 512 tokens"),
         ({"limit": 0}, "--limit 0: no problems are left"),

@@ -89,7 +89,8 @@ def _equals_embedding(files: TensorFiles) -> bool:
         return False
     rows = files.shape(_LM_HEAD)[0]
     parts = (slice(start, min(start + 8192, rows)) for start in range(0, rows, 8192))
-    return all(np.array_equal(*(files.read(name, (part, slice(None))) for name in names)) for part in parts)
+    head, embedding = (lambda part, name=name: files.read(name, (part, slice(None))) for name in names)
+    return all(np.array_equal(head(part), embedding(part)) for part in parts)
 
 
 def _array(
@@ -103,7 +104,8 @@ def _array(
 ) -> jax.Array:
     """One layer of a weight on its devices; rows of the vocabulary that the file does not have are zero."""
 
-    def read(index: Index) -> np.ndarray:
+    def read(index: Index | None) -> np.ndarray:
+        assert index is not None
         part = files.read(weight.name.format(layer), wanted.file_index(weight, index))
         part = wanted.from_file(weight, part, index).astype(dtype, order="C")
         lengths = [len(range(*x.indices(size))) for x, size in zip(index, shape, strict=True)]

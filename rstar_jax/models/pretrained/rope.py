@@ -33,8 +33,8 @@ def read_rope(found: Mapping[str, Any], place: str) -> Rope:
     fields = {**(found.get("rope_scaling") or {}), **(found.get("rope_parameters") or {})}
     theta = fields.pop("rope_theta", None) or found.get("rope_theta") or 10_000.0
     fraction = fields.pop("partial_rotary_factor", None) or found.get("partial_rotary_factor") or 1.0
-    kinds = {_OLD_NAMES.get(kind, kind) for kind in (fields.pop("type", None), fields.pop("rope_type", None)) if kind}
-    kind = ", ".join(sorted(kinds)) or "default"
+    named = [str(fields.pop(name)) for name in ("type", "rope_type") if fields.get(name)]
+    kind = ", ".join(sorted({_OLD_NAMES.get(name, name) for name in named})) or "default"
     if kind not in _FIELDS:
         raise InputError(f'{place}: rope scaling "{kind}" is not supported (known are {", ".join(_FIELDS)})')
     given = {name: value for name, value in fields.items() if value is not None}
@@ -62,8 +62,8 @@ def _scaling(kind: str, fields: Mapping[str, Any], found: Mapping[str, Any]) -> 
     if kind == "linear":
         return LinearScaling(fields["factor"])
     if kind == "llama3":
-        factors = [float(fields[name]) for name in ("factor", "low_freq_factor", "high_freq_factor")]
-        return Llama3Scaling(*factors, fields[_ORIGINAL])
+        factor, low, high = (float(fields[name]) for name in ("factor", "low_freq_factor", "high_freq_factor"))
+        return Llama3Scaling(factor, low, high, fields[_ORIGINAL])
     if kind == "longrope":
         original = fields.get(_ORIGINAL) or found[_ORIGINAL]
         full = round(fields["factor"] * original) if "factor" in fields else found["max_position_embeddings"]

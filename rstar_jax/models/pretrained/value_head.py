@@ -53,8 +53,8 @@ def write_value_head(folder: os.PathLike[str], params: Params, torch_file: bool 
     """
     outer = jax.device_get({name: params["outer"][name] for name in ("value_weight", "value_bias")})
     tensors = {
-        WEIGHT: np.ascontiguousarray(outer["value_weight"], np.float32).reshape(1, -1),
-        BIAS: np.ascontiguousarray(outer["value_bias"], np.float32).reshape(1),
+        WEIGHT: np.array(outer["value_weight"], np.float32).reshape(1, -1),
+        BIAS: np.array(outer["value_bias"], np.float32).reshape(1),
     }
     save_file(tensors, os.path.join(folder, SAFE), metadata={"format": "pt"})
     if torch_file:
