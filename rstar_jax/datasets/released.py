@@ -98,6 +98,7 @@ def _rows(file: pathlib.Path) -> Iterator[tuple[str, Any]]:
 
 
 def _array_rows(file: pathlib.Path) -> Iterator[tuple[str, Any]]:
+    """The rows of an array. Half of a surrogate pair, which is no character, is read as "?" by the parser itself."""
     number = 0
     with file.open("rb") as opened:
         try:
