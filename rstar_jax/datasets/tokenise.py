@@ -29,7 +29,7 @@ from rstar_jax.trajectory.tokenizer import Tokenizer
 Job = Literal["policy", "ppm"]
 T = TypeVar("T")
 
-_ROWS_AT_ONCE = 128
+_ROWS_AT_ONCE = 64
 _GROUPS_AT_ONCE = 32
 _PAIRS_OF_GROUP = 64
 _LAYOUTS = {"policy": SFT_LAYOUT, "ppm": PAIR_LAYOUT}
