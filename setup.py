@@ -26,6 +26,8 @@ setup(
         "latex2sympy2_extended==1.11.0",
         "reasoning-gym==0.1.25",
         "pyarrow>=18",
+        "ijson>=3.3",
+        "huggingface_hub>=1.0",
         "httpx>=0.27",
         "psutil>=6",
         "etils[epath]>=1.9",

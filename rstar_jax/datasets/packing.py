@@ -16,7 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
+from rstar_jax.datasets.packed import SFT_LAYOUT, Layout, Packed, Segment, fill_row
 from rstar_jax.trajectory.prompts import policy_prompt
 from rstar_jax.trajectory.tags import ANSWER, CODE, END_OF_CODE, END_OF_OUTPUT
 from rstar_jax.trajectory.tokenizer import Tokenizer
@@ -27,43 +29,37 @@ _OPEN_ROWS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Packed:
-    """Rows ready for training.
-
-    Attributes:
-      arrays: numpy arrays with a leading axis R, at least `tokens`, `positions` and `segments`, all [R, L].
-      examples: what the rows hold in the unit that batch sizes are given in (trajectories or preference
-        pairs).
-      dropped: examples that were longer than a row.
-    """
-
-    arrays: dict[str, np.ndarray]
-    examples: int
-    dropped: int
-
-    @property
-    def n_rows(self) -> int:
-        return len(self.arrays["tokens"])
-
-    @property
-    def fill(self) -> float:
-        """Share of the tokens that is no padding."""
-        return float((self.arrays["segments"] > 0).mean()) if self.n_rows else 0.0
-
-
-@dataclasses.dataclass(frozen=True)
 class TokenisedSolution:
     """A prompt with its response as ids, and which of them the loss is about."""
 
     tokens: list[int]
     targets: list[bool]
 
+    def segment(self) -> Segment:
+        return Segment({"tokens": np.asarray(self.tokens, np.int32), "loss_mask": np.asarray(self.targets, np.bool_)})
 
-def first_fit(lengths: Sequence[int], capacity: int, seed: int) -> list[list[int]]:
-    """Rows of example indices. Lengths of a row sum to at most `capacity`; what is longer is left out."""
-    rows: list[list[int]] = []
-    free = np.zeros(0, np.int64)  # of the last _OPEN_ROWS rows
-    for index in np.random.default_rng(seed).permutation(len(lengths)):
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Which examples stand in which row: those of row r are `members[ends[r - 1] : ends[r]]`, in this order."""
+
+    members: Int[np.ndarray, " placed"]
+    ends: Int[np.ndarray, " R"]
+
+    @property
+    def rows(self) -> list[np.ndarray]:
+        return np.split(self.members, self.ends[:-1]) if len(self.ends) else []
+
+
+def place(lengths: Sequence[int] | Int[np.ndarray, " n"], capacity: int, seed: int) -> Placement:
+    """First-fit in a seeded random order. Lengths of a row sum to at most `capacity`; what is longer is left out.
+
+    Besides the lengths it keeps 16 bytes an example, so that millions of them fit a small host.
+    """
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    row_of = np.full(len(lengths), -1, np.int64)  # by place in the order
+    n_rows, free = 0, np.zeros(0, np.int64)  # of the last _OPEN_ROWS rows
+    for turn, index in enumerate(order):
         length = lengths[index]
         if length > capacity:
             continue
@@ -71,12 +67,30 @@ def first_fit(lengths: Sequence[int], capacity: int, seed: int) -> list[list[int
         if fits.any():
             at = int(fits.argmax())
         else:
-            rows.append([])
+            n_rows += 1
             free = np.append(free, capacity)[-_OPEN_ROWS:]
             at = len(free) - 1
-        rows[len(rows) - len(free) + at].append(int(index))
+        row_of[turn] = n_rows - len(free) + at
         free[at] -= length
-    return rows
+    placed = row_of >= 0
+    by_row = np.argsort(row_of[placed], kind="stable")  # within a row they stay in the order they came
+    return Placement(order[placed][by_row], np.cumsum(np.bincount(row_of[placed], minlength=n_rows)))
+
+
+def first_fit(lengths: Sequence[int], capacity: int, seed: int) -> list[list[int]]:
+    """`place` as lists of example numbers, one a row."""
+    return [row.tolist() for row in place(lengths, capacity, seed).rows]
+
+
+def pack(segments: Sequence[Segment], layout: Layout, length: int, seed: int) -> Packed:
+    """Rows of segments in memory. Segments that are longer than a row are dropped."""
+    rows = first_fit([segment.length for segment in segments], length, seed)
+    n_pairs = max((sum(segments[index].n_pairs for index in row) for row in rows), default=0)
+    arrays = layout.zeros(len(rows), length, n_pairs)
+    for row, indices in enumerate(rows):
+        fill_row({name: array[row] for name, array in arrays.items()}, [segments[index] for index in indices])
+    examples = sum(segments[index].examples for row in rows for index in row)
+    return Packed(arrays, examples, sum(segment.examples for segment in segments) - examples)
 
 
 def tokenise_sft(
@@ -101,21 +115,7 @@ def tokenise_sft(
 
 def pack_sft(solutions: Sequence[TokenisedSolution], length: int, seed: int = 0) -> Packed:
     """Arrays [R, length]: tokens, positions, segments and loss_mask (true where the token is a target)."""
-    rows = first_fit([len(solution.tokens) for solution in solutions], length, seed)
-    names = {"tokens": np.int32, "positions": np.int32, "segments": np.int32, "loss_mask": np.bool_}
-    arrays = {name: np.zeros((len(rows), length), dtype) for name, dtype in names.items()}
-    for row, indices in enumerate(rows):
-        start = 0
-        for segment, index in enumerate(indices, start=1):
-            solution = solutions[index]
-            at = (row, slice(start, start + len(solution.tokens)))
-            arrays["tokens"][at] = solution.tokens
-            arrays["positions"][at] = np.arange(len(solution.tokens))
-            arrays["segments"][at] = segment
-            arrays["loss_mask"][at] = solution.targets
-            start += len(solution.tokens)
-    packed = sum(map(len, rows))
-    return Packed(arrays, packed, len(solutions) - packed)
+    return pack([solution.segment() for solution in solutions], SFT_LAYOUT, length, seed)
 
 
 def _written_by_policy(response: Sequence[int], tokenizer: Tokenizer) -> list[bool]:

@@ -11,15 +11,15 @@ Shape letters: R rows, L tokens of a row, P pairs of a row.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from rstar_jax.datasets.packing import Packed, first_fit
+from rstar_jax.datasets.packed import PAIR_LAYOUT, Packed, Segment
+from rstar_jax.datasets.packing import pack
 from rstar_jax.trajectory.tokenizer import Tokenizer
-
-_PAIR_MULTIPLE = 32  # P is rounded up to it, so that data of much the same density share a compiled step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,24 @@ class Group:
         trunk = self.trunk
         return trunk + sum(len(text) - trunk for text in self.texts)
 
+    def segment(self) -> Segment:
+        """Trunk and branches one behind the other; a pair points at the last tokens of its two texts."""
+        trunk = self.trunk
+        pieces = [self.texts[0][:trunk], *(text[trunk:] for text in self.texts)]
+        sizes = [len(piece) for piece in pieces]
+        ends = np.cumsum(sizes) - 1
+        return Segment(
+            {
+                "tokens": np.concatenate([np.asarray(piece, np.int32) for piece in pieces]),
+                "branches": np.repeat(np.arange(len(pieces), dtype=np.int32), sizes),
+            },
+            {
+                "better": np.asarray([ends[1 + better] for better, _, _ in self.pairs], np.int32),
+                "worse": np.asarray([ends[1 + worse] for _, worse, _ in self.pairs], np.int32),
+                "pair_weights": np.asarray([weight for _, _, weight in self.pairs], np.float32),
+            },
+        )
+
     def part(self, pairs: Sequence[tuple[int, int, float]]) -> Group:
         """The same texts as far as `pairs` speaks of them."""
         used = sorted({index for better, worse, _ in pairs for index in (better, worse)})
@@ -69,7 +87,18 @@ def group_pairs(rows: Iterable[Mapping[str, Any]], tokenizer: Tokenizer) -> list
     grouped: dict[tuple[Any, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         grouped.setdefault((row.get("problem"), row["prompt"]), []).append(row)
-    return [_group(prompt, members, tokenizer) for (_, prompt), members in grouped.items()]
+    return encode_groups(list(grouped.values()), tokenizer)
+
+
+def encode_groups(members: Sequence[Sequence[Mapping[str, Any]]], tokenizer: Tokenizer) -> list[Group]:
+    """Lists of pair rows, each with one prompt, as groups; all texts are tokenised at once, in parallel."""
+    steps = [list(dict.fromkeys(step for row in rows for step in (row["pos"], row["neg"]))) for rows in members]
+    texts = [rows[0]["prompt"] + step for rows, own in zip(members, steps, strict=True) for step in own]
+    encoded = iter(tokenizer.encode_batch(texts))
+    return [
+        Group(list(itertools.islice(encoded, len(own))), _pairs(rows, own))
+        for rows, own in zip(members, steps, strict=True)
+    ]
 
 
 def split_group(group: Group, length: int) -> list[Group]:
@@ -86,49 +115,14 @@ def split_group(group: Group, length: int) -> list[Group]:
 def pack_pairs(groups: Sequence[Group], length: int, seed: int = 0) -> Packed:
     """Rows of groups.
 
-    Arrays: tokens, positions, segments and branches (0 is the trunk), all [R, length]; better and worse [R,
-      P], the
-    index within the row of the last token of either text; pair_weights [R, P], 0 where there is no pair.
+    Arrays: tokens, positions, segments and branches (0 is the trunk), all [R, length]; better and worse [R, P],
+    the index within the row of the last token of either text; pair_weights [R, P], 0 where there is no pair.
     """
-    parts = [part for group in groups for part in split_group(group, length)]
-    rows = first_fit([part.length for part in parts], length, seed)
-    most = max((sum(len(parts[index].pairs) for index in row) for row in rows), default=0)
-    most += -most % _PAIR_MULTIPLE
-    arrays: dict[str, np.ndarray] = {
-        name: np.zeros((len(rows), length), np.int32)
-        for name in ("tokens", "positions", "segments", "branches")
-    }
-    arrays |= {name: np.zeros((len(rows), most), np.int32) for name in ("better", "worse")}
-    arrays["pair_weights"] = np.zeros((len(rows), most), np.float32)
-    for row, indices in enumerate(rows):
-        _fill_row({name: array[row] for name, array in arrays.items()}, [parts[index] for index in indices])
-    packed = sum(len(part.pairs) for part in parts)
-    return Packed(arrays, packed, sum(len(group.pairs) for group in groups) - packed)
+    parts = [part.segment() for group in groups for part in split_group(group, length)]
+    packed = pack(parts, PAIR_LAYOUT, length, seed)
+    return Packed(packed.arrays, packed.examples, sum(len(group.pairs) for group in groups) - packed.examples)
 
 
-def _group(prompt: str, rows: Sequence[Mapping[str, Any]], tokenizer: Tokenizer) -> Group:
-    steps = list(dict.fromkeys(step for row in rows for step in (row["pos"], row["neg"])))
+def _pairs(rows: Sequence[Mapping[str, Any]], steps: Sequence[str]) -> list[tuple[int, int, float]]:
     index = {step: number for number, step in enumerate(steps)}
-    pairs = [
-        (index[row["pos"]], index[row["neg"]], 1 / (row["pos_count"] * row["neg_count"])) for row in rows
-    ]
-    return Group(tokenizer.encode_batch([prompt + step for step in steps]), pairs)
-
-
-def _fill_row(row: dict[str, np.ndarray], groups: Sequence[Group]) -> None:
-    start, first_pair = 0, 0
-    for segment, group in enumerate(groups, start=1):
-        ends, trunk, begin = [], group.trunk, start
-        for branch, tokens in enumerate([group.texts[0][:trunk], *(text[trunk:] for text in group.texts)]):
-            at = slice(start, start + len(tokens))
-            row["tokens"][at] = tokens
-            row["positions"][at] = np.arange(len(tokens)) + (trunk if branch else 0)
-            row["branches"][at] = branch
-            start += len(tokens)
-            ends.append(start - 1)
-        row["segments"][begin:start] = segment
-        pairs = slice(first_pair, first_pair + len(group.pairs))
-        row["better"][pairs] = [ends[1 + better] for better, _, _ in group.pairs]
-        row["worse"][pairs] = [ends[1 + worse] for _, worse, _ in group.pairs]
-        row["pair_weights"][pairs] = [weight for _, _, weight in group.pairs]
-        first_pair = pairs.stop
+    return [(index[row["pos"]], index[row["neg"]], 1 / (row["pos_count"] * row["neg_count"])) for row in rows]

@@ -137,25 +137,32 @@ def load_base(
     tags: Sequence[str],
     mesh: Mesh | None = None,
     *,
-    dtype: str | None = None,
+    weights: str | None = None,
+    compute: str | None = None,
     max_length: int | None = None,
     new_rows: NewRows = "released",
 ) -> tuple[ModelConfig, Params, Tokenizer]:
     """A policy to train from, with `tags` in its tokenizer and its embeddings cut or extended to what that has.
 
     Args:
-      tags: `trajectory.tags.POLICY_TOKENS` or `REWARD_TOKENS`. The other arguments are those of `load_model` and
-        `vocabulary.resize`.
+      tags: `trajectory.tags.POLICY_TOKENS` or `REWARD_TOKENS`.
+      weights, compute: dtypes; by default as the model is stored.
+      max_length, new_rows: see `load_model` and `vocabulary.resize`.
 
     Raises:
       InputError: as `load_model`; or the model is a PPM, or has no tokenizer.
     """
     mesh = mesh or jax.sharding.get_mesh()
-    if describe(name).head != "lm":
+    found = describe(name)
+    if found.head != "lm":
         raise InputError(f"{name} is a PPM; training starts from a language model")
-    known = load_tokenizer(name).vocab_size
-    tokenizer = load_tokenizer(name, tags)
-    config, params = load_model(name, mesh, dtype=dtype, max_length=max_length)
+    known, tokenizer = load_tokenizer(name).vocab_size, load_tokenizer(name, tags)
+    if known > found.config.vocab_size:
+        raise InputError(f"{name}: {known} tokens, but embeddings for {found.config.vocab_size} only")
+    config, params = load_model(name, mesh, dtype=weights, max_length=max_length)
+    config = dataclasses.replace(
+        config, compute_dtype=compute or found.config.compute_dtype, vocab_multiple=VOCAB_MULTIPLE
+    )
     with jax.set_mesh(mesh):
         config, params = resize(config, params, tokenizer.vocab_size, known, new_rows=new_rows)
     return config, params, tokenizer

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from typing import Any
 
 import jax
-import numpy as np
 from etils import epath
 
-from rstar_jax.datasets.packing import Packed
+from rstar_jax.datasets.packed import PackedData
 from rstar_jax.errors import InputError
 from rstar_jax.files import read_json, write_json
 from rstar_jax.models.config import ModelConfig
@@ -20,22 +18,19 @@ from rstar_jax.training.order import Plan
 
 
 def fingerprint(
-    config: TrainConfig, model_config: ModelConfig, dataset: Packed, steps: Plan, objective: dict[str, Any]
+    config: TrainConfig, model_config: ModelConfig, dataset: PackedData, steps: Plan, objective: dict[str, Any]
 ) -> dict[str, Any]:
     """What makes two runs the same run."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, array in sorted(dataset.arrays.items()):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(array).data)
     settings = dataclasses.asdict(config)
-    for name in ("checkpoint_every", "log_every", "save_on_sigterm"):  # these change nothing in the result
+    free = ("checkpoint_every", "log_every", "save_on_sigterm")  # these change nothing in the result
+    for name in (*free, "max_steps"):  # the plan says the number of steps
         del settings[name]
     return {
         "train": settings,
         "model": model_config.to_json(),
         "objective": objective,
         "steps": dataclasses.asdict(steps),
-        "data": digest.hexdigest(),
+        "data": dataset.fingerprint(),
     }
 
 

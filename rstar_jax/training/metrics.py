@@ -8,9 +8,7 @@ import time
 from typing import Any
 
 import jax
-import numpy as np
 
-from rstar_jax.datasets.packing import Packed
 from rstar_jax.files import AnyPath, local_path, write_text
 from rstar_jax.training.loss import Sums
 from rstar_jax.training.optimizer import TrainConfig
@@ -37,16 +35,21 @@ class MetricsLog:
 class Report:
     """Turns the device's metrics into lines of the log, one step late."""
 
-    def __init__(self, config: TrainConfig, steps: Plan, dataset: Packed, log: MetricsLog):
+    def __init__(self, config: TrainConfig, steps: Plan, log: MetricsLog):
         self._config, self._plan, self._log = config, steps, log
-        self._tokens_of_row = (dataset.arrays["segments"] > 0).sum(axis=1)
         self._waiting: tuple[int, float, Sums] | None = None
         self._tokens, self._since = 0, time.perf_counter()
 
-    def add(self, step: int, rows: np.ndarray, rate: float, metrics: Sums) -> None:
+    def add(self, step: int, n_tokens: int, rate: float, metrics: Sums) -> None:
+        """`n_tokens`: of the step, without padding."""
         self.flush()
         self._waiting = (step, rate, metrics)
-        self._tokens += int(self._tokens_of_row[rows[rows >= 0]].sum())
+        self._tokens += n_tokens
+
+    def held_out(self, step: int, values: dict[str, float]) -> None:
+        """A line about held-out data; the time that it took is nobody's speed."""
+        self._log.write({"step": step, "epoch": step / self._plan.steps_per_epoch, **values})
+        self._tokens, self._since = 0, time.perf_counter()
 
     def flush(self) -> None:
         """Read the step that waits. Raises FloatingPointError if its loss or gradient is not finite."""

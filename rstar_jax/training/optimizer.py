@@ -18,6 +18,7 @@ class TrainConfig:
 
     Attributes:
       epochs: passes over the data.
+      max_steps: the run ends, and its schedule too, after so many steps at most; None for all of its epochs.
       batch_size: examples per step (trajectories or preference pairs). Rows are packed, so a step takes as
         many rows as hold this many on average.
       row_length: tokens of a packed row; longer examples are dropped.
@@ -27,7 +28,7 @@ class TrainConfig:
       learning_rate: peak.
       schedule: decay after the warm-up, to zero at the last step.
       warmup: share of the steps with a rising learning rate.
-      weight_decay: of AdamW, on matrices only. Released: 0.1; not in the paper.
+      weight_decay: of AdamW, on matrices only. Released: 0.1 for the policy; not in the paper.
       clip_norm: largest norm of a step's gradient.
       remat: recompute a layer's activations in the backward pass instead of keeping them.
       loss_chunk: tokens per row whose logits exist at one time.
@@ -38,6 +39,7 @@ class TrainConfig:
     """
 
     epochs: int = 2
+    max_steps: int | None = None
     batch_size: int = 128
     row_length: int = 4096
     microbatches: int = 1
@@ -70,13 +72,16 @@ class TrainConfig:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.max_steps is not None and self.max_steps < 1:
+            raise ValueError(f"max_steps={self.max_steps} must be at least 1")
 
 
 PAPER_POLICY = TrainConfig()
 PAPER_POLICY_PHI3 = TrainConfig(schedule="cosine", learning_rate=5e-6)
 PAPER_PPM = TrainConfig(epochs=1, batch_size=512)
 RELEASED_POLICY = TrainConfig(row_length=2048)
-RELEASED_PPM = TrainConfig(epochs=2, batch_size=512, row_length=2048)
+# The published command of the PPM names no weight decay, which is none there; the policy's names 0.1.
+RELEASED_PPM = TrainConfig(epochs=2, batch_size=512, row_length=2048, weight_decay=0.0)
 
 
 def learning_rate(config: TrainConfig, n_steps: int, step: int) -> float:

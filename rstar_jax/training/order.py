@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from jax.sharding import Mesh
 
-from rstar_jax.datasets.packing import Packed
+from rstar_jax.datasets.packed import PackedData
 from rstar_jax.errors import InputError
 from rstar_jax.training.optimizer import TrainConfig
 
@@ -20,8 +20,12 @@ class Plan:
     steps_per_epoch: int
     n_steps: int
 
+    def ends_epoch(self, done: int) -> bool:
+        """Whether an epoch, or the run, is over after `done` steps."""
+        return done % self.steps_per_epoch == 0 or done == self.n_steps
 
-def plan(config: TrainConfig, dataset: Packed, mesh: Mesh) -> Plan:
+
+def plan(config: TrainConfig, dataset: PackedData, mesh: Mesh) -> Plan:
     """As many rows per step as hold `batch_size` examples on average, in whole numbers per device and
     microbatch.
 
@@ -34,7 +38,8 @@ def plan(config: TrainConfig, dataset: Packed, mesh: Mesh) -> Plan:
     wanted = config.batch_size * dataset.n_rows / dataset.examples
     rows = max(1, round(wanted / unit)) * unit
     steps = -(-dataset.n_rows // rows)
-    return Plan(rows, steps, steps * config.epochs)
+    n_steps = steps * config.epochs
+    return Plan(rows, steps, n_steps if config.max_steps is None else min(n_steps, config.max_steps))
 
 
 def batch_rows(config: TrainConfig, steps: Plan, n_rows: int, step: int) -> np.ndarray:

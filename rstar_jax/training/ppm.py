@@ -10,14 +10,16 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
+from rstar_jax.datasets.packed import PackedData
 from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.files import AnyPath
 from rstar_jax.models import decoder
 from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
+from rstar_jax.training.batches import DROPOUT_KEYS
 from rstar_jax.training.loop import Task, train
 from rstar_jax.training.loss import Batch, Sums
 from rstar_jax.training.optimizer import PAPER_PPM, TrainConfig
@@ -45,6 +47,27 @@ PAPER_LOSS = PpmLoss()
 RELEASED_LOSS = PpmLoss(squash="raw", reduction="released")
 
 
+@dataclasses.dataclass(frozen=True)
+class PpmHead:
+    """The scalar head in training: how it begins, and how much of its input it misses.
+
+    Attributes:
+      dropout: share of the head's inputs that a step of training does not see. The mask is drawn for each text; where
+        several pairs share a text they share its mask (the released code runs every pair by itself).
+      weight_mean, weight_std: normal distribution of the first weights.
+      bias: first bias.
+    """
+
+    dropout: float = 0.0
+    weight_mean: float = 0.0
+    weight_std: float = 0.0
+    bias: float = 0.0
+
+
+ZERO_HEAD = PpmHead()  # the paper says nothing about it
+RELEASED_HEAD = PpmHead(dropout=0.1, weight_mean=5e-7, weight_std=1e-6, bias=1e-6)  # upstream item 60
+
+
 def train_ppm(
     rows: Iterable[Mapping[str, Any]],
     model_config: ModelConfig,
@@ -54,6 +77,7 @@ def train_ppm(
     init: Params | None,
     config: TrainConfig = PAPER_PPM,
     rule: PpmLoss = PAPER_LOSS,
+    head: PpmHead = ZERO_HEAD,
     mesh: Mesh | None = None,
 ) -> Params:
     """Train a PPM on pair rows {"prompt", "pos", "neg", "pos_count", "neg_count"} and leave it in `workdir`.
@@ -62,26 +86,65 @@ def train_ppm(
 
     Args:
       init: the policy of the same round (section 3.4.1), whose LM head is replaced by a scalar one. None
-        starts from nothing.
+        starts from nothing, with a head of zeros.
       mesh: by default the one that is set.
     """
     data = pack_pairs(group_pairs(rows, tokenizer), config.row_length, config.seed)
-    loss = functools.partial(ppm_loss, model_config, rule=rule, remat=config.remat)
-    first = None if init is None else decoder.value_params(model_config, init)
-    task = Task("value", loss, {"squash": rule.squash, "reduction": rule.reduction})
-    return train(config, model_config, first, data, task, workdir, mesh, tokenizer)
+    return train_packed_ppm(
+        data, model_config, workdir, tokenizer, init=init, config=config, rule=rule, head=head, mesh=mesh
+    )
+
+
+def train_packed_ppm(
+    data: PackedData,
+    model_config: ModelConfig,
+    workdir: AnyPath,
+    tokenizer: Tokenizer,
+    *,
+    init: Params | None,
+    config: TrainConfig = PAPER_PPM,
+    rule: PpmLoss = PAPER_LOSS,
+    head: PpmHead = ZERO_HEAD,
+    mesh: Mesh | None = None,
+    held_out: PackedData | None = None,
+) -> Params:
+    """`train_ppm` on rows that are packed already, in memory or on disk; `held_out` as in `loop.train`."""
+    loss = functools.partial(ppm_loss, model_config, rule=rule, remat=config.remat, dropout=head.dropout)
+    first = None if init is None else first_params(model_config, init, head, config.seed)
+    settings: dict[str, Any] = {"squash": rule.squash, "reduction": rule.reduction}
+    if head != ZERO_HEAD:  # runs that never heard of other heads say nothing about theirs
+        settings["value_head"] = dataclasses.asdict(head)
+    task = Task("value", loss, settings, drops=head.dropout > 0)
+    return train(config, model_config, first, data, task, workdir, mesh, tokenizer, held_out)
+
+
+def first_params(config: ModelConfig, policy: Params, head: PpmHead, seed: int) -> Params:
+    """The policy's decoder with a new scalar head."""
+    params = decoder.value_params(config, policy)
+    zeros, bias = (params["outer"][name] for name in ("value_weight", "value_bias"))
+    drawn = head.weight_mean + head.weight_std * jax.random.normal(jax.random.key(seed), zeros.shape)
+    first = {"value_weight": drawn.astype(zeros.dtype), "value_bias": jnp.full_like(bias, head.bias)}
+    return params | {"outer": params["outer"] | first}
 
 
 def ppm_loss(
-    config: ModelConfig, params: Params, batch: Batch, rule: PpmLoss = PAPER_LOSS, remat: bool = True
+    config: ModelConfig,
+    params: Params,
+    batch: Batch,
+    rule: PpmLoss = PAPER_LOSS,
+    remat: bool = True,
+    dropout: float = 0.0,
 ) -> tuple[jax.Array, Sums]:
     """Weighted sum of -log sigmoid(r+ - r-) over the pairs of packed groups.
 
     `accuracy` is the share of pairs that the scores order rightly (equal scores count half), `margin` the
-    mean of r+ - r-; both are weighted like the loss.
+    mean of r+ - r-; both are weighted like the loss. `dropout` acts on a batch that brings keys, as those of training
+    do; held-out data come without.
     """
     mask = packed_mask(batch["positions"], batch["segments"], batch["branches"])
     hidden = decoder.hidden_states(config, params, batch["tokens"], batch["positions"], mask, remat=remat)
+    if dropout and DROPOUT_KEYS in batch:
+        hidden = drop(hidden, batch[DROPOUT_KEYS], dropout)
     return ranking_loss(decoder.values(params, hidden), batch, rule)
 
 
@@ -111,3 +174,13 @@ def pick(scores: Float[Array, "B L"], at: Int[Array, "B P"]) -> Float[Array, "B 
     """`scores[b, at[b, p]]` by comparison, which needs no gather from a sharded array."""
     here = jnp.arange(scores.shape[1]) == at[..., None]
     return jnp.sum(jnp.where(here, scores[:, None, :], 0.0), axis=-1)
+
+
+def drop(hidden: Float[Array, "B L D"], keys: UInt32[Array, "B 2"], rate: float) -> Float[Array, "B L D"]:
+    """Zero each number with probability `rate`, and scale the others up so that the mean stays."""
+
+    def keep(key: jax.Array) -> jax.Array:
+        key = jax.random.wrap_key_data(key, impl="threefry2x32")
+        return jax.random.bernoulli(key, 1 - rate, hidden.shape[1:])
+
+    return jnp.where(jax.vmap(keep)(keys), hidden / (1 - rate), 0).astype(hidden.dtype)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
+from rstar_jax.datasets.packed import PackedData
 from rstar_jax.datasets.packing import pack_sft, tokenise_sft
 from rstar_jax.files import AnyPath
 from rstar_jax.models import decoder
@@ -46,8 +47,23 @@ def train_policy(
       output_in_loss: see `tokenise_sft`.
     """
     data = pack_sft(tokenise_sft(rows, tokenizer, output_in_loss), config.row_length, config.seed)
+    return train_packed_policy(data, model_config, workdir, tokenizer, init=init, config=config, mesh=mesh)
+
+
+def train_packed_policy(
+    data: PackedData,
+    model_config: ModelConfig,
+    workdir: AnyPath,
+    tokenizer: Tokenizer,
+    *,
+    init: Params | None = None,
+    config: TrainConfig = PAPER_POLICY,
+    mesh: Mesh | None = None,
+    held_out: PackedData | None = None,
+) -> Params:
+    """`train_policy` on rows that are packed already, in memory or on disk; `held_out` as in `loop.train`."""
     loss = functools.partial(sft_loss, model_config, chunk=config.loss_chunk, remat=config.remat)
-    return train(config, model_config, init, data, Task("lm", loss), workdir, mesh, tokenizer)
+    return train(config, model_config, init, data, Task("lm", loss), workdir, mesh, tokenizer, held_out)
 
 
 def sft_loss(

@@ -69,6 +69,8 @@ if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
     compare("sft", Task("lm", functools.partial(sft_loss, MODEL, chunk=8)), sft_data(), folder)
     compare("ppm", Task("value", functools.partial(ppm_loss, MODEL)), pair_data(), folder)
+    dropping = Task("value", functools.partial(ppm_loss, MODEL, dropout=0.1), drops=True)
+    compare("dropout", dropping, pair_data(), folder)
     muon = dataclasses.replace(CONFIG, optimizer="muon")
     # Orthogonalisation amplifies the rounding of sums that are taken in another order.
     compare("muon", Task("lm", functools.partial(sft_loss, MODEL, chunk=8)), sft_data(), folder, muon, 1e-4)

@@ -118,7 +118,7 @@ def test_no_data_and_no_model_say_so(tmp_path) -> None:
     nothing = Packed({name: array[:0] for name, array in runs.dataset().arrays.items()}, 0, 3)
     with pytest.raises(InputError, match="no training data: 3 examples"):
         plan(runs.CONFIG, nothing, make_mesh())
-    with pytest.raises(InputError, match="no trained model"):
+    with pytest.raises(InputError, match="holds no model"):
         load_model(tmp_path, make_mesh())
 
 

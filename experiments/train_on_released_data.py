@@ -1,0 +1,204 @@
+"""Train a policy or a PPM on the authors' released data, or on any data of that format.
+
+    python experiments/train_on_released_data.py --job policy --model Qwen/Qwen2.5-Math-7B --out runs/released-policy
+    python experiments/train_on_released_data.py --job ppm --model runs/released-policy/model --out runs/released-ppm
+
+Without `--data` the data are `ElonTusk2001/rstar_sft` (1.5 GB) or `ElonTusk2001/rstar_ppm` of the Hugging Face Hub.
+They are read row by row and tokenised once, into OUT/tokens, so that memory does not grow with them; the tokens take
+about twice the disk of the data. The model, with its metrics.jsonl, is left in OUT/model. The same command continues a
+run that was interrupted; SIGTERM makes it save first.
+
+`--hyperparameters paper` (appendix A.1): rows of 4096 tokens, loss on what the policy writes; the PPM's head ends in
+tanh, one epoch. `released` (train_SFT.py and train_RM.py of microsoft/rStar): rows of 2048, loss on printed outputs as
+well; the PPM's scores are raw, its head has dropout, two epochs, 5 % of the problems held out. In both, what is longer
+than a row is dropped and counted, where the released code cuts it.
+
+Hardware: a tiny model and a few thousand rows take a minute on two CPU cores. 7B parameters in float32 with AdamW take
+112 GB, and activations come on top: `--mesh 1 8 1 --microbatches 16 --dtype bfloat16` on eight devices of 80 GB.
+
+Expected: the loss falls from the first steps. With `--held-out 0.05` the last lines give loss and accuracy on problems
+that were not trained on: for the policy the share of tokens that greedy decoding would have got right, for the PPM the
+share of pairs that are ordered rightly (0.5 is chance).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Literal
+
+import tyro
+from etils import epath
+
+from rstar_jax.datasets.released import RSTAR_PPM, RSTAR_SFT, find_files
+from rstar_jax.datasets.tokenise import Job, Split, TokeniseConfig, tokenise_files
+from rstar_jax.errors import InputError, run_main
+from rstar_jax.evolution.stages import set_up_jax
+from rstar_jax.files import read_jsonl
+from rstar_jax.models.sharding import make_mesh
+from rstar_jax.models.store import describe, load_base
+from rstar_jax.search.progress import say
+from rstar_jax.training import optimizer
+from rstar_jax.training.claim import claim
+from rstar_jax.training.optimizer import TrainConfig
+from rstar_jax.training.ppm import PAPER_LOSS, RELEASED_HEAD, RELEASED_LOSS, ZERO_HEAD, train_packed_ppm
+from rstar_jax.training.sft import train_packed_policy
+from rstar_jax.trajectory.tags import POLICY_TOKENS, REWARD_TOKENS
+from rstar_jax.trajectory.tokenizer import load_tokenizer
+
+_COMPILED = pathlib.Path(__file__).parents[1] / "runs" / ".compiled"
+_DATA = {"policy": RSTAR_SFT, "ppm": RSTAR_PPM}
+_TOKENS = {"policy": POLICY_TOKENS, "ppm": REWARD_TOKENS}
+_TRAIN = {
+    ("policy", "paper"): optimizer.PAPER_POLICY,
+    ("policy", "released"): optimizer.RELEASED_POLICY,
+    ("ppm", "paper"): optimizer.PAPER_PPM,
+    ("ppm", "released"): optimizer.RELEASED_PPM,
+}
+_RELEASED_HELD_OUT = 0.05  # of the PPM's data; the policy's training holds out nothing
+_OVERRIDES = (
+    "epochs",
+    "max_steps",
+    "row_length",
+    "batch_size",
+    "microbatches",
+    "learning_rate",
+    "checkpoint_every",
+    "log_every",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What to train, from what. Options that are left out come from the hyper-parameters.
+
+    Attributes:
+      job: what to train.
+      model: what to start from: the base model for a policy, the policy for a PPM. A folder of either kind, or an id on
+        the Hugging Face Hub. Its tokenizer gets the released tokens that it lacks (15 for a policy, 12 for a PPM).
+      out: folder of the run.
+      data: a file (JSON array, JSON lines, Parquet), a folder of such files, or a data set on the Hugging Face Hub; by
+        default the authors' own.
+      hyperparameters: whose.
+      phi3: the paper's settings for Phi3-mini (policy only).
+      held_out: share of the problems that are held out and reported on.
+      max_steps: stop, with the schedule at its end, after so many steps.
+      mesh: sizes of the axes data, fsdp, tensor.
+      weights: dtype of the weights and of what the optimizer keeps.
+      dtype: of the computation; by default as the model is stored.
+    """
+
+    job: Job
+    model: str
+    out: pathlib.Path
+    data: str | None = None
+    hyperparameters: Literal["paper", "released"] = "paper"
+    phi3: bool = False
+    held_out: float | None = None
+    epochs: int | None = None
+    max_steps: int | None = None
+    row_length: int | None = None
+    batch_size: int | None = None
+    microbatches: int | None = None
+    learning_rate: float | None = None
+    checkpoint_every: int | None = None
+    log_every: int | None = None
+    seed: int = 0
+    mesh: tuple[int, int, int] = (1, 1, 1)
+    weights: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16"] | None = None
+
+    @property
+    def released(self) -> bool:
+        return self.hyperparameters == "released"
+
+
+def train_config(flags: Flags) -> TrainConfig:
+    """The chosen hyper-parameters with what the command line changes."""
+    config = _TRAIN[flags.job, flags.hyperparameters]
+    if flags.phi3:
+        if flags.job != "policy" or flags.released:
+            raise InputError("--phi3 is a setting of the paper's policy: --job policy --hyperparameters paper")
+        config = optimizer.PAPER_POLICY_PHI3
+    given = {name: getattr(flags, name) for name in _OVERRIDES if getattr(flags, name) is not None}
+    try:
+        return dataclasses.replace(config, seed=flags.seed, **given)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def tokenise_config(flags: Flags, config: TrainConfig) -> TokeniseConfig:
+    default = _RELEASED_HELD_OUT if flags.released and flags.job == "ppm" else 0.0
+    held_out = default if flags.held_out is None else flags.held_out
+    if not 0 <= held_out < 1:
+        raise InputError(f"--held-out {held_out} is no share of the problems: at least 0 and less than 1")
+    learns_outputs = flags.released and flags.job == "policy"
+    return TokeniseConfig(flags.job, config.row_length, learns_outputs, held_out, flags.seed)
+
+
+def train(flags: Flags) -> None:
+    """Tokenise first: what is wrong with the data shows before gigabytes of weights are loaded."""
+    config = train_config(flags)
+    settings, longest = tokenise_config(flags, config), describe(flags.model).config.max_length
+    if config.row_length > longest:
+        raise InputError(
+            f"rows of {config.row_length} tokens are longer than the {longest} that {flags.model} reads; choose a "
+            "shorter --row-length"
+        )
+    claim(epath.Path(flags.out), {"job": flags.job, "model": flags.model, "hyperparameters": flags.hyperparameters})
+    data = tokenise_files(
+        find_files(flags.data or _DATA[flags.job]),
+        flags.out / "tokens",
+        load_tokenizer(flags.model, _TOKENS[flags.job]),
+        settings,
+    )
+    say(_about(data, settings))
+    held_out = data.held_out if data.held_out.n_rows else None
+    mesh = make_mesh(*flags.mesh)
+    model_config, params, tokenizer = load_base(
+        flags.model,
+        _TOKENS[flags.job],
+        mesh,
+        weights=flags.weights,
+        compute=flags.dtype,
+        max_length=config.row_length,
+    )
+    common = {"init": params, "config": config, "mesh": mesh, "held_out": held_out}
+    model = flags.out / "model"
+    if flags.job == "policy":
+        train_packed_policy(data.train, model_config, model, tokenizer, **common)
+    else:
+        rule, head = (RELEASED_LOSS, RELEASED_HEAD) if flags.released else (PAPER_LOSS, ZERO_HEAD)
+        train_packed_ppm(data.train, model_config, model, tokenizer, rule=rule, head=head, **common)
+    for line in _results(model):
+        say(line)
+
+
+def _about(data: Split, settings: TokeniseConfig) -> str:
+    what = "solutions" if settings.job == "policy" else "pairs"
+    dropped = data.train.dropped + data.held_out.dropped
+    return (
+        f"{data.train.examples:,} {what} to train on in {data.train.n_rows:,} rows ({data.train.fill:.0%} full), "
+        f"{data.held_out.examples:,} held out, {dropped:,} longer than {settings.row_length} tokens and dropped"
+    )
+
+
+def _results(model: pathlib.Path) -> list[str]:
+    """What the run came to, from its metrics."""
+    rows = read_jsonl(model / "metrics.jsonl")
+    last = [row for row in rows if "loss" in row][-1]
+    lines = [f"step {last['step']}: loss {last['loss']:.4f}, accuracy {last['accuracy']:.4f}"]
+    for row in (row for row in rows if "held_out_loss" in row):
+        loss, accuracy = row["held_out_loss"], row["held_out_accuracy"]
+        lines.append(f"held out, after epoch {row['epoch']:.4g}: loss {loss:.4f}, accuracy {accuracy:.4f}")
+    return [*lines, f"model: {model}"]
+
+
+def go() -> None:
+    flags = tyro.cli(Flags, description=__doc__)
+    set_up_jax(str(_COMPILED))
+    train(flags)
+
+
+if __name__ == "__main__":
+    run_main(go)

@@ -1,0 +1,30 @@
+"""Rows on the host to a batch on the devices."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import UInt32
+
+from rstar_jax.models.sharding import RULES
+from rstar_jax.training.loss import Batch
+
+DROPOUT_KEYS = "dropout_keys"
+
+
+def to_devices(rows: dict[str, np.ndarray], microbatches: int, mesh: Mesh) -> Batch:
+    """Arrays [B, …] as [microbatches, B / microbatches, …], the rows of each part split over the devices."""
+
+    def place(array: np.ndarray) -> jax.Array:
+        parts = array.reshape(microbatches, -1, *array.shape[1:])
+        sharding = NamedSharding(mesh, P(None, RULES.batch, *(None,) * (array.ndim - 1)))
+        return jax.make_array_from_callback(parts.shape, sharding, lambda index: parts[index])
+
+    return {name: place(array) for name, array in rows.items()}
+
+
+def dropout_keys(seed: int, step: int, n_rows: int) -> UInt32[np.ndarray, "B 2"]:
+    """A random key for each row of a step: the same, however often the run was interrupted."""
+    return np.random.default_rng((seed, step, 1)).integers(0, 1 << 32, (n_rows, 2), np.uint32)
