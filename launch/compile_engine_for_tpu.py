@@ -19,7 +19,7 @@ from rstar_jax.errors import InputError, run_main
 from rstar_jax.inference.ahead_of_time import Compiled, compile_, lower, pool_on_chip, topology
 from rstar_jax.inference.config import EngineConfig
 from rstar_jax.models.config import Head, ModelConfig
-from rstar_jax.models.qwen import QWEN
+from rstar_jax.models.published import PUBLISHED, published
 from rstar_jax.models.sharding import make_mesh
 
 _STOP_IDS = (151643, 151645)  # Qwen's <|endoftext|> and <|im_end|>
@@ -34,7 +34,7 @@ class Flags:
     """
 
     chips: str = "v5e:2x2"
-    model: Literal["qwen2-0.5b", "qwen2.5-math-1.5b", "qwen2.5-math-7b"] = "qwen2.5-math-1.5b"
+    model: Literal[tuple(PUBLISHED)] = "qwen2.5-math-1.5b"  # pyright: ignore[reportInvalidTypeForm]
     heads: tuple[Head, ...] = ("lm", "value")
     data: int = 1
     fsdp: int = 1
@@ -66,7 +66,7 @@ def main(flags: Flags) -> int:
 
 
 def setting(flags: Flags) -> tuple[ModelConfig, EngineConfig, Mesh]:
-    config = QWEN[flags.model]
+    config = published(flags.model)
     if flags.layers is not None:
         config = dataclasses.replace(config, n_layers=flags.layers)
     if config.n_kv_heads % flags.tensor:

@@ -38,11 +38,11 @@ from rstar_jax.inference.engine import PolicyEngine
 from rstar_jax.inference.running import DecodeBatch
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, init_params
-from rstar_jax.models.qwen import QWEN
+from rstar_jax.models.published import published
 from rstar_jax.models.sharding import make_mesh
 
 _TINY = ModelConfig(4096, 256, 2, 4, 2, 64, 512, param_dtype="bfloat16", compute_dtype="bfloat16")
-MODELS = {"1.5b": QWEN["qwen2.5-math-1.5b"], "7b": QWEN["qwen2.5-math-7b"], "tiny": _TINY}
+MODELS = {"1.5b": published("qwen2.5-math-1.5b"), "7b": published("qwen2.5-math-7b"), "tiny": _TINY}
 BANDWIDTH = {"H100": 3.35e12, "H200": 4.8e12, "A100": 2.0e12, "L4": 3.0e11}
 BANDWIDTH |= {"TPU v5 lite": 8.2e11, "TPU v5": 2.77e12, "TPU v6 lite": 1.6e12}  # published; the first match counts
 STEPS, SIBLINGS = 32, 8

@@ -8,14 +8,14 @@ import sys
 
 from rstar_jax.inference.ahead_of_time import compile_, lower, pool_on_chip, topology
 from rstar_jax.inference.config import EngineConfig
-from rstar_jax.models.qwen import QWEN
+from rstar_jax.models.published import published
 from rstar_jax.models.sharding import make_mesh
 
 
 def footprints(case: dict) -> dict[str, dict]:
     """By program; with the bytes of a layer's pool."""
     mesh = make_mesh(**case["mesh"], devices=topology(case["chips"]))
-    config = dataclasses.replace(QWEN[case["model"]], **case["model_changes"])
+    config = dataclasses.replace(published(case["model"]), **case["model_changes"])
     sizes = EngineConfig(
         page_size=64, block=64, pages=case["pages"], tokens=(512,), rows=(64,), item=16, max_length=4096
     )

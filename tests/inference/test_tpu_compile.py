@@ -47,7 +47,7 @@ def assert_in_place(programs: dict[str, dict]) -> None:
     ("chips", "model", "mesh"),
     [
         pytest.param("v5e:2x2", "qwen2.5-math-1.5b", {}, id="v5e, one chip"),
-        pytest.param("v5p:2x2x1", "qwen2-0.5b", {"data": 2, "tensor": 2}, id="v5p, heads of 64, data and tensor"),
+        pytest.param("v5p:2x2x1", "qwen2.5-0.5b", {"data": 2, "tensor": 2}, id="v5p, heads of 64, data and tensor"),
     ],
 )
 def test_programs_compile_and_write_in_place(chips, model, mesh):
@@ -65,7 +65,7 @@ def test_programs_compile_and_write_in_place(chips, model, mesh):
         pytest.param("qwen2.5-math-1.5b", {"data": 2, "tensor": 2}, id="1.5B on four"),
         pytest.param("qwen2.5-math-7b", {"tensor": 4}, id="7B on four"),
         pytest.param("qwen2.5-math-1.5b", {"fsdp": 2}, id="1.5B on two, weights shared"),
-        pytest.param("qwen2-0.5b", {}, id="heads of 64"),
+        pytest.param("qwen2.5-0.5b", {}, id="heads of 64"),
     ],
 )
 @pytest.mark.parametrize("chips", ["v5e:2x2", "v5p:2x2x1", "v6e:2x2"])
