@@ -15,22 +15,32 @@ from rstar_jax.inference.config import Completion, OverlongError, Sampling
 from rstar_jax.inference.engine import PolicyEngine, PPMEngine
 from rstar_jax.search.protocols import Path, Proposal
 from rstar_jax.trajectory.prompts import PLAIN_FRAME, PromptFrame
-from rstar_jax.trajectory.tags import ALL_TAGS
+from rstar_jax.trajectory.tags import ALL_TAGS, ASSISTANT, CODE, END_OF_CODE, END_OF_STEP, USER
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
 Squash = Literal["tanh", "tanh5"]
+_PROBE = f"{USER}:\nx\n{ASSISTANT}: y{CODE}\n# z\nx = 1\n{END_OF_STEP}\n\n# w {END_OF_STEP}x y{END_OF_CODE} z"
 _PIECE = re.compile(f".*?(?:{'|'.join(map(re.escape, ALL_TAGS))})|.+", re.DOTALL)
 
 
 class PathEncoder:
-    """Token ids of prompt and path. Tokenizers cut at tags first, so pieces between them are encoded once."""
+    """Token ids of prompt and path.
+
+    Tokenizers cut at tags first, so pieces between them are encoded once. Some mark the beginning of a text, which a
+    piece is not (Metaspace that is put first only): with those, texts are encoded whole.
+    """
 
     def __init__(self, tokenizer: Tokenizer, frame: PromptFrame, remembered: int = 1 << 16):
         self._frame = frame
+        self._encode = tokenizer.encode
         self._piece = functools.lru_cache(remembered)(tokenizer.encode)
+        self._by_pieces = self._joined(_PROBE) == tokenizer.encode(_PROBE)
 
     def __call__(self, path: Path) -> list[int]:
         text = self._frame(path.problem.question, path.text)
+        return self._joined(text) if self._by_pieces else self._encode(text)
+
+    def _joined(self, text: str) -> list[int]:
         return list(itertools.chain.from_iterable(map(self._piece, _PIECE.findall(text))))
 
 
