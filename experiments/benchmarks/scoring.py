@@ -1,6 +1,6 @@
 """PPM scores of all nodes of search trees: incrementally, against running each path again from its first token.
 
-    python experiments/benchmarks/scoring.py [--trees FILE …] [--quick] [--json FILE]
+    python experiments/benchmarks/scoring.py [--trees FILE …] [--worked GSM8K.json] [--quick] [--json FILE]
 
 Every expansion of a tree is a request for the scores of its children, in the order in which the search made them, many
 trees at a time, as in a run. The peer does what the released code does (one padded row a path, all of its tokens),
@@ -8,9 +8,10 @@ but better: rows are sorted by length and padded to the next 64 tokens only, com
 the same scores.
 
 Trees: searched on the spot with the built-in example's problems and its scripted proposer (short steps), or those of a
-run (`--trees RUN_DIR/round2/trees/trees.parquet`), and trees of random tokens with the lengths of the released data
-(questions of about 100 tokens, steps of about 45). The model is a random Qwen2: its scores mean nothing and cost what
-real ones cost.
+run (`--trees RUN_DIR/round2/trees/trees.parquet`); with `--worked` also searched over problems of GSM8K that take at
+least `--least-steps` steps, in sentences that people wrote (`worked_solutions`; a JSON list of question, answer and
+solution); and trees of random tokens with the lengths of the released data (questions of about 100 tokens, steps of
+about 45). The model is a random Qwen2: its scores mean nothing and cost what real ones cost.
 
 Then the cost against depth: milliseconds per new node of 32 tokens behind prefixes of 128 to 4096 tokens, beside what
 encoding the whole path costs, as far as that takes no minutes.
@@ -59,6 +60,8 @@ class Options:
     """Command-line options."""
 
     trees: tuple[pathlib.Path, ...] = ()
+    worked: pathlib.Path | None = None
+    least_steps: int = 8  # of these problems
     quick: bool = False
     json: pathlib.Path | None = None  # also write the figures to this file
     repeats: int = 5
@@ -179,6 +182,8 @@ def main(options: Options) -> None:
         kinds = {"read": scoring_trees.read(options.trees, count, MODEL.vocab_size)}
     else:
         kinds = {"searched": scoring_trees.searched(count, MODEL.vocab_size)}
+    if options.worked:
+        kinds["worked"] = scoring_trees.worked(options.worked, count, MODEL.vocab_size, options.least_steps)
     kinds["long"] = scoring_trees.made_up(2, MODEL.vocab_size, question=100, step=45, rollouts=2 if quick else 8)
     with jax.set_mesh(mesh):
         params = value_params(MODEL, jax.jit(lambda: init_params(MODEL, jax.random.key(0)))())

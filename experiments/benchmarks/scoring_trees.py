@@ -8,13 +8,16 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from worked_solutions import WorkedProposer, read_worked
 
 from rstar_jax.evolution.bootstrap.scripted import ScriptedConfig, ScriptedProposer
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.grading import GraderPool
+from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.reasoning_gym import make_split
 from rstar_jax.search import presets
 from rstar_jax.search.mcts import search
+from rstar_jax.search.protocols import Proposer
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.search.tree import Tree, path
 from rstar_jax.trajectory.prompts import policy_prompt
@@ -50,17 +53,26 @@ def read(files: Iterable[pathlib.Path], limit: int, vocab_size: int) -> list[lis
 
 def searched(count: int, vocab_size: int) -> list[list[Family]]:
     """Trees of the built-in example's first round: its problems, its scripted proposer, its code really run."""
-    problems = make_split(1, 1, 0)[0][:count]
+    return tokenised(_grown(make_split(1, 1, 0)[0][:count], ScriptedProposer(ScriptedConfig())), vocab_size)
+
+
+def worked(file: pathlib.Path, count: int, vocab_size: int, least: int) -> list[list[Family]]:
+    """Trees of problems that take at least so many steps, with steps that people wrote (`worked_solutions`)."""
+    problems, lines = read_worked(file, count, least)
+    return tokenised(_grown(problems, WorkedProposer(lines)), vocab_size)
+
+
+def _grown(problems: Sequence[Problem], proposer: Proposer) -> list[Tree]:
+    """By the search of round 2, with code really run."""
     config = dataclasses.replace(presets.default("bootstrap"), rollouts=16, candidates=8)
 
     async def grow() -> list[Tree]:
-        proposer = ScriptedProposer(ScriptedConfig())
         with GraderPool(semantics="strict") as grader:
             async with ExecutorPool(ExecutorConfig(cpu_seconds=1, wall_seconds=4.0, snapshots=0)) as executor:
                 growing = [search(problem, config, proposer, executor, grader) for problem in problems]
                 return await asyncio.gather(*growing)
 
-    return tokenised(asyncio.run(grow()), vocab_size)
+    return asyncio.run(grow())
 
 
 def made_up(count: int, vocab_size: int, question: int, step: int, rollouts: int) -> list[list[Family]]:
