@@ -1,48 +1,57 @@
-"""Where a model lies: a local folder or bucket, or the Hub's cache of a model that is named by its id."""
+"""Where models and data lie: a local path or bucket, or the Hub's cache of what is named by its id."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from typing import Literal
 
 from etils import epath
 
 from rstar_jax.errors import InputError
 from rstar_jax.files import AnyPath
 
+Kind = Literal["model", "dataset"]
+
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
-_FILES = ("*.json", "*.safetensors", "*.jinja", "value_head.bin")
+_MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "value_head.bin")
 
 
 def local_folder(name: AnyPath) -> epath.Path:
-    """The folder of a model: `name` itself, or for a Hub id ("Qwen/Qwen2.5-Math-7B") its download in the Hub's cache.
+    """The folder of a model; see `local_path`."""
+    return local_path(name, "model", _MODEL_FILES)
 
-    What is in the cache is used without asking the Hub for anything but whether it is current.
+
+def local_path(name: AnyPath, kind: Kind, patterns: Sequence[str]) -> epath.Path:
+    """`name` itself if it exists; for a Hub id ("Qwen/Qwen2.5-Math-7B") its files that match, in the Hub's cache.
+
+    What is in the cache is not loaded again; the Hub is only asked whether it is current.
 
     Raises:
-      InputError: there is no such folder and no such model, or the Hub cannot be reached and the cache has none.
+      InputError: there is no such path and nothing of that id, or the Hub cannot be reached and the cache has none.
     """
-    path = epath.Path(name)
+    path, text = epath.Path(name), os.fspath(name)
     if path.exists():
         return path
-    text = os.fspath(name)
-    if not _ID.fullmatch(text):
-        raise InputError(f"{text}: no such folder (and not a Hub id such as Qwen/Qwen2.5-Math-7B)")
-    return epath.Path(_download(text))
+    what = "folder" if kind == "model" else "file or folder"
+    if not _ID.fullmatch(text) or path.suffix in (".json", ".jsonl", ".parquet"):
+        raise InputError(f"{text}: no such {what} (and not a Hub id such as Qwen/Qwen2.5-Math-7B)")
+    return epath.Path(_download(text, kind, patterns, what))
 
 
-def _download(name: str) -> str:
-    from huggingface_hub import snapshot_download
+def _download(name: str, kind: Kind, patterns: Sequence[str], what: str) -> str:
+    import huggingface_hub
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        return snapshot_download(name, allow_patterns=list(_FILES))
+        return huggingface_hub.snapshot_download(name, repo_type=kind, allow_patterns=list(patterns))
     except GatedRepoError as error:
         raise InputError(f"{name}: its licence has to be accepted on the Hub first (then `hf auth login`)") from error
     except RepositoryNotFoundError as error:
-        raise InputError(f"{name}: no such folder here and no such model on the Hub (or a private one)") from error
+        raise InputError(f"{name}: no such {what} here and no such {kind} on the Hub (or a private one)") from error
     except LocalEntryNotFoundError as error:
         reason = "the Hub cannot be reached, and its cache here does not have it"
-        raise InputError(f"{name}: no such folder, {reason} (download it elsewhere and give its folder)") from error
+        raise InputError(f"{name}: no such {what}, {reason} (download it elsewhere and give its path)") from error
     except HfHubHTTPError as error:
-        raise InputError(f"{name}: the Hub refused: {error}") from error
+        raise InputError(f"{name}: the Hub refused: {str(error).splitlines()[0]}") from error

@@ -8,18 +8,16 @@ rows), JSON lines or Parquet; which of the first two a file is tells its first c
 from __future__ import annotations
 
 import pathlib
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import huggingface_hub
 import ijson
 import pyarrow
 import pyarrow.parquet
-from huggingface_hub.errors import HTTPError  # pyright: ignore[reportPrivateImportUsage]  # of its own httpx
 
 from rstar_jax.errors import InputError
 from rstar_jax.files import iterate_jsonl
+from rstar_jax.hub import local_path
 
 RSTAR_SFT = "ElonTusk2001/rstar_sft"  # as linked from the README of microsoft/rStar, branch rStar-math
 RSTAR_PPM = "ElonTusk2001/rstar_ppm"
@@ -27,7 +25,6 @@ RSTAR_PPM = "ElonTusk2001/rstar_ppm"
 Row = dict[str, Any]
 
 _ENDINGS = (".json", ".jsonl", ".parquet")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _ROWS_AT_ONCE = 256  # of a Parquet file
 _BYTES_AT_ONCE = 1 << 16  # of a JSON file
 
@@ -38,9 +35,7 @@ def find_files(source: str) -> list[pathlib.Path]:
     Raises InputError: there is no such file, folder or data set, the Hub cannot be reached and its cache has no copy,
     or there are no data files.
     """
-    path = pathlib.Path(source)
-    if not path.exists():
-        path = _download(source)
+    path = pathlib.Path(local_path(source, "dataset", [f"*{ending}" for ending in _ENDINGS]))
     if path.is_file():
         if path.suffix not in _ENDINGS:
             raise InputError(f"{source}: data files end in {', '.join(_ENDINGS)}")
@@ -68,22 +63,6 @@ def pair_rows(files: Iterable[pathlib.Path]) -> Iterator[Row]:
 
 
 # --- Files --------------------------------------------------------------------------------------------
-
-
-def _download(source: str) -> pathlib.Path:
-    if not _HUB_ID.fullmatch(source) or source.endswith(_ENDINGS):
-        raise InputError(f"{source}: no such file or folder")
-    patterns = [f"*{ending}" for ending in _ENDINGS]
-    try:
-        return pathlib.Path(
-            huggingface_hub.snapshot_download(source, repo_type="dataset", allow_patterns=patterns)
-        )
-    except (OSError, ValueError, HTTPError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{source}: neither a file or folder here nor a data set that the Hugging Face Hub or its cache on this "
-            f"machine gives ({reason})"
-        ) from None
 
 
 def _rows(file: pathlib.Path) -> Iterator[tuple[str, Any]]:
