@@ -14,13 +14,15 @@ from rstar_jax.files import AnyPath
 
 Kind = Literal["model", "dataset"]
 
-_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "value_head.bin")
+_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_SMALL_FILES = ("*.json", "*.jinja")
+_NO_ID = " (and not a Hub id such as Qwen/Qwen2.5-Math-7B)"
+_WEIGHTS = ("*.safetensors", "value_head.bin")
 
 
-def local_folder(name: AnyPath) -> epath.Path:
-    """The folder of a model; see `local_path`."""
-    return local_path(name, "model", _MODEL_FILES)
+def local_folder(name: AnyPath, weights: bool = True) -> epath.Path:
+    """The folder of a model, of a Hub id without `weights` only the small files; see `local_path`."""
+    return local_path(name, "model", (*_SMALL_FILES, *_WEIGHTS) if weights else _SMALL_FILES)
 
 
 def local_path(name: AnyPath, kind: Kind, patterns: Sequence[str]) -> epath.Path:
@@ -36,13 +38,19 @@ def local_path(name: AnyPath, kind: Kind, patterns: Sequence[str]) -> epath.Path
         return path
     what = "folder" if kind == "model" else "file or folder"
     if not _ID.fullmatch(text) or path.suffix in (".json", ".jsonl", ".parquet"):
-        raise InputError(f"{text}: no such {what} (and not a Hub id such as Qwen/Qwen2.5-Math-7B)")
+        raise InputError(f"{text}: no such {what}{_NO_ID}")
     return epath.Path(_download(text, kind, patterns, what))
 
 
 def _download(name: str, kind: Kind, patterns: Sequence[str], what: str) -> str:
     import huggingface_hub
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        HTTPError,  # pyright: ignore[reportPrivateImportUsage]  # of its own httpx
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     try:
         return huggingface_hub.snapshot_download(name, repo_type=kind, allow_patterns=list(patterns))
@@ -53,5 +61,7 @@ def _download(name: str, kind: Kind, patterns: Sequence[str], what: str) -> str:
     except LocalEntryNotFoundError as error:
         reason = "the Hub cannot be reached, and its cache here does not have it"
         raise InputError(f"{name}: no such {what}, {reason} (download it elsewhere and give its path)") from error
-    except HfHubHTTPError as error:
-        raise InputError(f"{name}: the Hub refused: {str(error).splitlines()[0]}") from error
+    except HFValidationError as error:
+        raise InputError(f"{name}: no such {what}{_NO_ID}") from error
+    except HTTPError as error:
+        raise InputError(f"{name}: the Hub does not give it: {str(error).splitlines()[0]}") from error

@@ -75,8 +75,8 @@ class Lab:
 
     @property
     def model_config(self) -> ModelConfig:
-        """The architecture, with as many embeddings as the tokenizer has ids (rounded up for sharding)."""
-        return dataclasses.replace(self.config.model, vocab_size=-(-self.tokenizer.vocab_size // 64) * 64)
+        """The architecture, with as many tokens as the tokenizer has."""
+        return dataclasses.replace(self.config.model, vocab_size=self.tokenizer.vocab_size, vocab_multiple=64)
 
     @contextlib.asynccontextmanager
     async def bootstrap(self) -> AsyncIterator[Proposer]:

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from rstar_jax.models.rope import RopeScaling, scaling_from_json, scaling_to_json
+from rstar_jax.models.rope import LongRope, RopeScaling, scaling_from_json, scaling_to_json
 
 Head = Literal["lm", "value"]
 Family = Literal["qwen2", "qwen3", "llama", "phi3"]
@@ -57,6 +57,8 @@ class ModelConfig:
             raise ValueError(f"head_dim={self.head_dim} is odd, rotary positions need pairs")
         if self.window is not None and self.window < 1:
             raise ValueError(f"window={self.window}: a token sees at least itself")
+        if isinstance(self.rope_scaling, LongRope):
+            self.rope_scaling.check(self.rope_width)
 
     @property
     def group_size(self) -> int:

@@ -61,11 +61,11 @@ def convert(options: Options) -> str:
     with jax.set_mesh(mesh), atomic_directory(options.target) as folder:
         config, params = load_model(options.source, mesh, dtype=options.dtype)
         has_tokenizer = (found.folder / "tokenizer.json").exists()
+        _copy_companions(found, folder)
         if options.to == "orbax":
             tokenizer = load_tokenizer(found.folder) if has_tokenizer else None
             save_model(folder, config, found.head, params, tokenizer, **found.settings)
         else:
-            _copy_companions(found, folder)
             save_weights(
                 folder,
                 config,

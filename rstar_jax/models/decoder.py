@@ -156,8 +156,9 @@ class Outer(nnx.Module):
         if head == "lm" and not config.tie_embeddings:
             self.lm_head = _param(rngs.params(), (D, V), ("embed", "vocab"), D**-0.5, dtype)
         if head == "value":
-            self.value_weight = _param(rngs.params(), (D,), (None,), 0.0, dtype)
-            self.value_bias = _constant(0.0, (), (), dtype)
+            # As the authors' head: float32 whatever the decoder is in.
+            self.value_weight = _param(rngs.params(), (D,), (None,), 0.0, "float32")
+            self.value_bias = _constant(0.0, (), (), "float32")
 
 
 def _flat(x: Float[Array, "B L *D"]) -> Float[Array, "T ..."]:
@@ -218,8 +219,7 @@ def parameter_count(params: Params) -> int:
 def value_params(config: ModelConfig, policy: Params) -> Params:
     """The PPM's initial parameters: the policy's decoder with the LM head replaced by a scalar head (3.4.1)."""
     outer = {name: policy["outer"][name] for name in ("embed", "final_norm")}
-    dtype = jnp.dtype(config.param_dtype)
-    outer |= {"value_weight": jnp.zeros((config.d_model,), dtype), "value_bias": jnp.zeros((), dtype)}
+    outer |= {"value_weight": jnp.zeros(config.d_model), "value_bias": jnp.zeros(())}
     return {"outer": outer, "blocks": policy["blocks"]}
 
 

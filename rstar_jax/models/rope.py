@@ -72,10 +72,17 @@ class LongRope:
         stretch = self.full_max_length / self.original_max_length
         return math.sqrt(1 + math.log(stretch) / math.log(self.original_max_length)) if stretch > 1 else 1.0
 
+    def check(self, width: int) -> None:
+        """Raise ValueError unless there is a factor for each pair of `width` dimensions."""
+        for factors in (self.short_factor, self.long_factor):
+            if len(factors) != width // 2:
+                raise ValueError(f"longrope has {len(factors)} factors for {width // 2} pairs of dimensions")
+
+    def is_long(self, max_length: int) -> bool:
+        return max_length > self.original_max_length
+
     def frequencies(self, theta: float, width: int, max_length: int) -> Float[np.ndarray, " r"]:
-        factors = self.long_factor if max_length > self.original_max_length else self.short_factor
-        if len(factors) != width // 2:
-            raise ValueError(f"longrope has {len(factors)} factors for {width // 2} pairs of dimensions")
+        factors = self.long_factor if self.is_long(max_length) else self.short_factor
         exponents = np.arange(0, width, 2, dtype=np.float32) / np.float32(width)
         return np.float32(1) / (np.asarray(factors, np.float32) * np.float32(theta) ** exponents)
 

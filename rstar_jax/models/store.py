@@ -25,6 +25,7 @@ from rstar_jax.models.pretrained.config import from_hugging_face
 from rstar_jax.models.pretrained.files import TensorFiles
 from rstar_jax.models.pretrained.load import load_weights
 from rstar_jax.models.pretrained.value_head import has_value_head
+from rstar_jax.models.rope import LongRope
 from rstar_jax.models.sharding import shardings
 from rstar_jax.models.vocabulary import NewRows, resize
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
@@ -70,7 +71,7 @@ def describe(name: AnyPath, *, dtype: str | None = None, max_length: int | None 
     Raises:
       InputError: there is no model of this name, or its architecture is not supported.
     """
-    folder = local_folder(name)
+    folder = local_folder(name, weights=False)
     path = folder / "config.json"
     if not path.exists():
         raise InputError(f"{folder} holds no model (no config.json)")
@@ -78,16 +79,29 @@ def describe(name: AnyPath, *, dtype: str | None = None, max_length: int | None 
     if "model" in found and "head" in found:
         config = ModelConfig.from_json(found["model"])
         changes: dict[str, Any] = {} if dtype is None else {"param_dtype": dtype, "compute_dtype": dtype}
-        changes |= {} if max_length is None else {"max_length": max_length}
+        _check_factors(config, max_length, path)
         settings = {name: value for name, value in found.items() if name not in ("model", "head")}
         return Description(folder, dataclasses.replace(config, **changes), found["head"], settings, True)
     if "model_type" not in found:
         raise InputError(f"{path} is neither of a Hugging Face model nor of one that rstar_jax has trained")
     config = from_hugging_face(found, path, dtype=dtype, max_length=max_length)
-    config = dataclasses.replace(config, vocab_multiple=VOCAB_MULTIPLE)
+    folder, settings = local_folder(name), dict(found.get("rstar_jax") or {})
     head: Head = "value" if has_value_head(folder, TensorFiles(folder)) else "lm"
-    settings = {name: value for name, value in (found.get("rstar_jax") or {}).items() if name != "head"}
+    settings.pop("head", None)
+    tied = settings.pop("tie_word_embeddings", config.tie_embeddings)  # exported PPMs say that they are
+    config = dataclasses.replace(config, vocab_multiple=VOCAB_MULTIPLE, tie_embeddings=tied)
     return Description(folder, config, head, settings, False)
+
+
+def _check_factors(config: ModelConfig, max_length: int | None, path: epath.Path) -> None:
+    """A model that was trained with the short factors of longrope is another one with the long ones."""
+    scaling = config.rope_scaling
+    if not isinstance(scaling, LongRope) or not max_length:
+        return
+    trained = scaling.is_long(config.max_length)
+    if scaling.is_long(max_length) != trained:
+        kind = "long" if trained else "short"
+        raise InputError(f"{path}: trained with the {kind} factors of longrope, so not for {max_length} tokens")
 
 
 def load_model(

@@ -60,7 +60,7 @@ def train(
     tokenizer: Tokenizer | None = None,
     held_out: PackedData | None = None,
 ) -> Params:
-    """Train, and leave a finished model in `workdir` (`checkpoints.load_model` reads it).
+    """Train, and leave a finished model in `workdir` (`models.store.load_model` reads it).
 
     Idempotent: a finished run is loaded, a killed one continues at its last save. While it runs, the folder
     `checkpoints` holds the states; it is deleted at the end. `metrics.jsonl` has a line per logged step.

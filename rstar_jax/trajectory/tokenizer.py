@@ -7,6 +7,7 @@ back.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -62,10 +63,10 @@ class Tokenizer:
         ends = [backend.token_to_id(tag) for tag in STEP_ENDS]
         self.stop_ids = tuple(end for end in ends if end is not None)
 
-    @property
+    @functools.cached_property
     def vocab_size(self) -> int:
-        """Number of ids, tags included."""
-        return self.backend.get_vocab_size(with_added_tokens=True)
+        """All ids are below it, the tags' too. Some vocabularies have gaps, so it may exceed the number of tokens."""
+        return 1 + max(self.backend.get_vocab(with_added_tokens=True).values())
 
     def token_id(self, token: str) -> int:
         """The id of a tag or of any other token of the vocabulary; raises `KeyError` for a stranger."""
@@ -98,7 +99,8 @@ class Tokenizer:
             for number, token in sorted(self.backend.get_added_tokens_decoder().items())
         }
         names = [token["content"] for token in added.values() if token["special"] and token["content"] != self.pad]
-        listed = "extra_special_tokens" if "extra_special_tokens" in self.settings else "additional_special_tokens"
+        extra = "extra_special_tokens"  # a list since transformers 5; before, an object of something else
+        listed = extra if isinstance(self.settings.get(extra), list) else "additional_special_tokens"
         return {"pad_token": self.pad, "added_tokens_decoder": added, listed: names}
 
 
@@ -110,7 +112,7 @@ def load_tokenizer(name: AnyPath, tags: Sequence[str] = ()) -> Tokenizer:
     Raises:
       InputError: the folder has no `tokenizer.json`, or its configuration names neither token.
     """
-    folder = local_folder(name)
+    folder = local_folder(name, weights=False)
     path, config_path = folder / "tokenizer.json", folder / "tokenizer_config.json"
     if not path.exists() or not config_path.exists():
         raise InputError(f"{folder} holds no tokenizer (tokenizer.json and tokenizer_config.json)")

@@ -152,3 +152,9 @@ def test_qwen_with_the_released_tokens_is_what_transformers_makes_of_it(tokens, 
         ids = found.encode(text)
         assert theirs(text)["input_ids"] == again(text)["input_ids"] == ids
         assert found.decode(ids) == text
+
+
+def test_a_vocabulary_with_gaps_has_room_for_its_last_id():
+    backend = tokenizers.Tokenizer(models.BPE(vocab={"<unk>": 0, "a": 11, "b": 30}, merges=[], unk_token="<unk>"))
+    found = Tokenizer(backend, "<unk>", POLICY_TOKENS)
+    assert found.vocab_size > max(found.token_id(token) for token in POLICY_TOKENS)

@@ -40,6 +40,7 @@ _USED = {
 }
 _WITHOUT_EFFECT = {  # on what the model computes
     "_attn_implementation",
+    "_attn_implementation_autoset",
     "_name_or_path",
     "architectures",
     "auto_map",
@@ -53,7 +54,11 @@ _WITHOUT_EFFECT = {  # on what the model computes
     "transformers_version",
     "use_cache",
 }
-_ONE_VALUE: dict[str, tuple[Any, ...]] = {"hidden_act": ("silu",), "attention_dropout": (0, None)}
+_ONE_VALUE: dict[str, tuple[Any, ...]] = {
+    "hidden_act": ("silu",),
+    "attention_dropout": (0, None),
+    "use_mrope": (False, None),  # in the files of Qwen2.5
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +93,15 @@ LAYOUTS: dict[Family, _Layout] = {
     "llama": _Layout("LlamaForCausalLM", fixed={"attention_bias": (False,), "mlp_bias": (False,)}),
     "phi3": _Layout(
         "Phi3ForCausalLM",
-        fixed={"attention_bias": (False,), "resid_pdrop": (0,), "embd_pdrop": (0,)},
+        fixed={
+            "attention_bias": (False,),
+            "resid_pdrop": (0,),
+            "embd_pdrop": (0,),
+            "full_attn_mod": (1,),  # this and what follows: in the files of Phi-4-mini
+            "interpolate_factor": (1,),
+            "lm_head_bias": (False,),
+            "mlp_bias": (False,),
+        },
         used=frozenset({"sliding_window", "original_max_position_embeddings", "partial_rotary_factor"}),
     ),
 }
@@ -101,8 +114,8 @@ def from_hugging_face(
 
     Args:
       where: the file's name, for errors.
-      max_length: the longest context that the model will be used with; by default what the file allows. It decides
-        between the short and the long factors of longrope.
+      max_length: the longest context that a model with longrope will be used with, which decides between its short and
+        its long factors; by default what the file allows. It does not matter to other models.
       dtype: of parameters and computation; by default the file's (float32 if it names none).
 
     Raises:
@@ -114,31 +127,38 @@ def from_hugging_face(
     family = cast(Family, family)
     layout = LAYOUTS[family]
     _refuse(found, layout, family, place)
-    missing = [name for name in (*_SIZES, "rms_norm_eps", *layout.required) if found.get(name) is None]
+    required = (*_SIZES, "rms_norm_eps", "max_position_embeddings", *layout.required)
+    missing = [name for name in required if found.get(name) is None]
     if missing:
         raise InputError(f"{place}: no {', '.join(missing)}")
     rope = read_rope(found, place)
+    is_long = isinstance(rope.scaling, LongRope)
+    if rope.scaling is not None and is_long != (family == "phi3"):
+        raise InputError(f"{place}: {rope.scaling.kind} rope scaling is not supported for {family}")
     dtype = dtype or found.get("dtype") or found.get("torch_dtype") or "float32"
     if dtype not in ("float32", "bfloat16", "float16"):
         raise InputError(f'{place}: dtype "{dtype}" is not supported')
     n_heads = found["num_attention_heads"]
-    return ModelConfig(
-        family=family,
-        **{ours: found[name] for name, ours in _SIZES.items()},
-        n_kv_heads=found.get("num_key_value_heads") or n_heads,
-        head_dim=found.get("head_dim") or found["hidden_size"] // n_heads,
-        norm_eps=found["rms_norm_eps"],
-        rope_theta=rope.theta,
-        rope_scaling=rope.scaling,
-        rope_fraction=rope.fraction,
-        window=found.get("sliding_window") if family == "phi3" else None,
-        qkv_bias=layout.qkv_bias,
-        qk_norm=layout.qk_norm,
-        tie_embeddings=bool(found.get("tie_word_embeddings", False)),
-        max_length=max_length or found.get("max_position_embeddings", ModelConfig.max_length),
-        param_dtype=dtype,
-        compute_dtype=dtype,
-    )
+    try:
+        return ModelConfig(
+            family=family,
+            **{ours: found[name] for name, ours in _SIZES.items()},
+            n_kv_heads=found.get("num_key_value_heads") or n_heads,
+            head_dim=found.get("head_dim") or found["hidden_size"] // n_heads,
+            norm_eps=found["rms_norm_eps"],
+            rope_theta=rope.theta,
+            rope_scaling=rope.scaling,
+            rope_fraction=rope.fraction,
+            window=found.get("sliding_window") if family == "phi3" else None,
+            qkv_bias=layout.qkv_bias,
+            qk_norm=layout.qk_norm,
+            tie_embeddings=bool(found.get("tie_word_embeddings", False)),
+            max_length=max_length if is_long and max_length else found["max_position_embeddings"],
+            param_dtype=dtype,
+            compute_dtype=dtype,
+        )
+    except ValueError as error:
+        raise InputError(f"{place}: {error}") from error
 
 
 def to_hugging_face(config: ModelConfig, dtype: str | None = None) -> dict[str, Any]:
@@ -170,13 +190,13 @@ def to_hugging_face(config: ModelConfig, dtype: str | None = None) -> dict[str, 
         "initializer_range": 0.02,
         "torch_dtype": dtype or config.param_dtype,
         "use_cache": True,
+        # Left out, some families have defaults here that mean other tokens in other vocabularies; the tokenizer knows.
+        **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id")),
     }
     if config.family == "phi3":
         original = scaling.original_max_length if isinstance(scaling, LongRope) else longest
         fields |= {"sliding_window": config.window, "original_max_position_embeddings": original}
         fields |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "partial_rotary_factor": config.rope_fraction}
-        # Its defaults are tokens of Phi-3's own vocabulary.
-        fields |= {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
     return fields
 
 

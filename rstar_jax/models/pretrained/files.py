@@ -29,6 +29,8 @@ class TensorFiles:
         self.folder = folder
         stored = self._index()
         self._stored = {name.removeprefix(_PREFIX): name for name in stored}
+        if len(self._stored) < len(stored):
+            raise InputError(f"{folder} has tensors with and without the prefix {_PREFIX}")
         self._files = {name: stored[self._stored[name]] for name in self._stored}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._dtypes: dict[str, str] = {}
@@ -60,7 +62,10 @@ class TensorFiles:
         if "://" in os.fspath(folder):
             raise InputError(f"{folder}: Hugging Face files are read from local folders; copy it here first")
         if (folder / INDEX).exists():
-            return read_json(folder / INDEX)["weight_map"]
+            found = read_json(folder / INDEX)
+            if not isinstance(found, dict) or not isinstance(found.get("weight_map"), dict):
+                raise InputError(f"{folder / INDEX} has no weight_map")
+            return found["weight_map"]
         if (folder / SINGLE).exists():
             with self._open(SINGLE) as file:
                 return dict.fromkeys(file.keys(), SINGLE)
@@ -76,6 +81,9 @@ class TensorFiles:
                 name = name.removeprefix(_PREFIX)
                 self._shapes[name], self._dtypes[name] = tuple(part.get_shape()), part.get_dtype()
         lost = {self._stored[name] for name, where in self._files.items() if where == file} - here
+        unlisted = here - set(self._stored.values())
+        if unlisted:
+            raise InputError(f"{self.folder / file}: {', '.join(sorted(unlisted))} not in {INDEX}")
         if lost:
             raise InputError(f"{self.folder / file}: no {', '.join(sorted(lost))}, which {INDEX} says it has")
 

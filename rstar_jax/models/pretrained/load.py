@@ -22,7 +22,7 @@ from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, init_params, logical_axes
 from rstar_jax.models.pretrained.files import TensorFiles
 from rstar_jax.models.pretrained.names import Index, Table, Weight, table
-from rstar_jax.models.pretrained.value_head import HEAD_NAMES, read_value_head
+from rstar_jax.models.pretrained.value_head import HEAD_NAMES, head_problems, read_value_head
 from rstar_jax.models.sharding import shardings
 
 _WITHOUT_EFFECT = re.compile(r".*\.rotary_emb\.inv_freq")  # that old Llama files have: frequencies are computed
@@ -62,18 +62,20 @@ def load_weights(folder: epath.Path, config: ModelConfig, head: Head, mesh: Mesh
                     _put(block, weight, part(layer, shape.shape[1:], place))
         if head == "value":
             values = read_value_head(folder, files)
-            outer |= {name: jax.device_put(x.astype(dtype), places["outer"][name]) for name, x in values.items()}
+            outer |= {name: jax.device_put(x, places["outer"][name]) for name, x in values.items()}
     return {"outer": outer, "blocks": blocks}
 
 
 def check(files: TensorFiles, wanted: Table, config: ModelConfig, head: Head) -> None:
     """Raise one `InputError` about all tensors that are missing, too many, or of another shape."""
     names = {name for name in files.names if not _WITHOUT_EFFECT.fullmatch(name)}
+    problems: list[str] = []
     if head == "value":
         names -= {_LM_HEAD, *HEAD_NAMES}
+        problems = head_problems(files.folder, files, config.d_model)
     elif config.tie_embeddings and _LM_HEAD in names and _equals_embedding(files):
         names.remove(_LM_HEAD)
-    problems = [f"no {name}" for name in wanted.parts if name not in names]
+    problems += [f"no {name}" for name in wanted.parts if name not in names]
     problems += [f"{name} is not known" for name in sorted(names - set(wanted.parts))]
     for name in wanted.parts:
         if name in names and files.shape(name) != wanted.tensor_shape(name):
@@ -106,9 +108,12 @@ def _array(
 
     def read(index: Index | None) -> np.ndarray:
         assert index is not None
-        part = files.read(weight.name.format(layer), wanted.file_index(weight, index))
-        part = wanted.from_file(weight, part, index).astype(dtype, order="C")
+        where = wanted.file_index(weight, index)
         lengths = [len(range(*x.indices(size))) for x, size in zip(index, shape, strict=True)]
+        if any(part.start == part.stop for part in where):  # padding alone
+            return np.zeros(lengths, dtype)
+        part = files.read(weight.name.format(layer), where)
+        part = wanted.from_file(weight, part, index).astype(dtype, order="C")
         lacking = [(0, length - found) for length, found in zip(lengths, part.shape, strict=True)]
         return np.pad(part, lacking) if np.any(lacking) else part
 

@@ -30,19 +30,22 @@ class Rope:
 
 def read_rope(found: Mapping[str, Any], place: str) -> Rope:
     """Raises InputError for a kind or field of scaling that is not supported, and for missing fields."""
-    fields = {**(found.get("rope_scaling") or {}), **(found.get("rope_parameters") or {})}
+    given = [found.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
+    if not all(isinstance(fields, dict) for fields in given):
+        raise InputError(f"{place}: rope_scaling is no object")
+    fields = given[0] | given[1]
     theta = fields.pop("rope_theta", None) or found.get("rope_theta") or 10_000.0
     fraction = fields.pop("partial_rotary_factor", None) or found.get("partial_rotary_factor") or 1.0
     named = [str(fields.pop(name)) for name in ("type", "rope_type") if fields.get(name)]
     kind = ", ".join(sorted({_OLD_NAMES.get(name, name) for name in named})) or "default"
     if kind not in _FIELDS:
         raise InputError(f'{place}: rope scaling "{kind}" is not supported (known are {", ".join(_FIELDS)})')
-    given = {name: value for name, value in fields.items() if value is not None}
-    if given.keys() - _FIELDS[kind]:
-        bad = "; ".join(f"{name}={given[name]!r}" for name in sorted(given.keys() - _FIELDS[kind]))
+    fields = {name: value for name, value in fields.items() if value is not None}
+    if fields.keys() - _FIELDS[kind]:
+        bad = "; ".join(f"{name}={fields[name]!r}" for name in sorted(fields.keys() - _FIELDS[kind]))
         raise InputError(f"{place}: not supported with {kind} rope scaling: {bad}")
     try:
-        return Rope(float(theta), _scaling(kind, given, found), float(fraction))
+        return Rope(float(theta), _scaling(kind, fields, found), float(fraction))
     except KeyError as error:
         raise InputError(f"{place}: {kind} rope scaling without {error}") from error
 

@@ -49,9 +49,10 @@ def save_weights(
     """
     wanted, stored = table(config, head), jnp.dtype(dtype or config.param_dtype)
     fields = to_hugging_face(config, stored.name)
-    if head == "value":
-        fields["tie_word_embeddings"] = True
     fields["rstar_jax"] = {"head": head, **(settings or {})}
+    if head == "value":
+        fields["rstar_jax"]["tie_word_embeddings"] = config.tie_embeddings
+        fields["tie_word_embeddings"] = True
     sizes = {name: math.prod(wanted.tensor_shape(name)) * stored.itemsize for name in wanted.parts}
     shards = list(_shards(sizes, shard_bytes))
     writes = jax.process_index() == 0

@@ -7,10 +7,12 @@ with the authors' code leaves them.
 from __future__ import annotations
 
 import os
+import pickle
 
 import jax
 import numpy as np
 from etils import epath
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from rstar_jax.errors import InputError
@@ -31,8 +33,22 @@ def read_value_head(folder: epath.Path, files: TensorFiles) -> dict[str, np.ndar
     Raises:
       InputError: there is no head, it has other keys, or it is a torch file and there is no torch.
     """
+    found = _read(folder, files)
+    weight, bias = (found[name].astype(np.float32) for name in HEAD_NAMES)
+    return {"value_weight": weight.reshape(-1), "value_bias": bias.reshape(())}
+
+
+def head_problems(folder: epath.Path, files: TensorFiles, width: int) -> list[str]:
+    """What is wrong with the shapes of the head of a decoder with D = `width`; raises as `read_value_head` does."""
+    wanted = {WEIGHT: (1, width), BIAS: (1,)}
+    found = {name: x.shape for name, x in _read(folder, files).items()}
+    wrong = [name for name in HEAD_NAMES if found[name] != wanted[name]]
+    return [f"{name} is {list(found[name])}, not {list(wanted[name])}" for name in wrong]
+
+
+def _read(folder: epath.Path, files: TensorFiles) -> dict[str, np.ndarray]:
     if (folder / SAFE).exists():
-        where, found = folder / SAFE, load_file(os.fspath(folder / SAFE))
+        where, found = folder / SAFE, _read_safe(folder / SAFE)
     elif (folder / TORCH).exists():
         where, found = folder / TORCH, _read_torch(folder / TORCH)
     elif WEIGHT in files.names:
@@ -41,8 +57,7 @@ def read_value_head(folder: epath.Path, files: TensorFiles) -> dict[str, np.ndar
         raise InputError(f"{folder} has no value head ({SAFE}, {TORCH} or {WEIGHT} in its files)")
     if set(found) != set(HEAD_NAMES):
         raise InputError(f"{where} has {', '.join(sorted(found)) or 'nothing'}, not {WEIGHT} and {BIAS}")
-    weight, bias = (found[name].astype(np.float32) for name in HEAD_NAMES)
-    return {"value_weight": weight.reshape(-1), "value_bias": bias.reshape(())}
+    return found
 
 
 def write_value_head(folder: os.PathLike[str], params: Params, torch_file: bool = True) -> None:
@@ -62,9 +77,19 @@ def write_value_head(folder: os.PathLike[str], params: Params, torch_file: bool 
         torch.save({name: torch.from_numpy(x) for name, x in tensors.items()}, os.path.join(folder, TORCH))
 
 
+def _read_safe(path: epath.Path) -> dict[str, np.ndarray]:
+    try:
+        return load_file(os.fspath(path))
+    except SafetensorError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
 def _read_torch(path: epath.Path) -> dict[str, np.ndarray]:
     torch = _torch("reading")
-    found = torch.load(os.fspath(path), map_location="cpu", weights_only=True)
+    try:
+        found = torch.load(os.fspath(path), map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: torch cannot read it ({str(error).splitlines()[0]})") from error
     return {name: x.float().numpy() for name, x in found.items()}
 
 

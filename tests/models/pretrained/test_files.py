@@ -237,3 +237,17 @@ def test_files_are_what_safetensors_says_they_are(tmp_path):
     with safe_open(tmp_path / "ours" / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt"}
         assert file.get_tensor("model.norm.weight").dtype == torch.float32
+
+
+def test_tensors_that_the_index_does_not_list_are_named(tmp_path):
+    families.make("qwen2", tmp_path, max_shard_size="60KB")
+    first = min(tmp_path.glob("*.safetensors"))
+    save_file(load_file(first) | {"stray": np.zeros(3, np.float32)}, first)
+    with pytest.raises(InputError, match="stray not in"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../nowhere", "./nowhere", "a--b/c", "nowhere"])
+def test_a_mistyped_path_is_one_sentence(name):
+    with pytest.raises(InputError, match="no such folder"):
+        describe(name)

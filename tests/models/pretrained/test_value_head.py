@@ -110,3 +110,34 @@ def test_a_ppm_is_no_base(tmp_path):
     released(tmp_path)
     with pytest.raises(InputError, match="is a PPM"):
         load_base(tmp_path, ())
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (48,)])
+def test_a_misshapen_head_is_named_with_everything_else(shape, tmp_path):
+    families.make("qwen2", tmp_path)
+    save_file({"v_head.summary.weight": np.zeros(shape, np.float32), "v_head.summary.bias": np.zeros(2, np.float32)},
+              tmp_path / "value_head.safetensors")  # fmt: skip
+    found = load_file(tmp_path / "model.safetensors")
+    del found["model.norm.weight"]
+    save_file(found, tmp_path / "model.safetensors")
+    with pytest.raises(InputError) as error:
+        load_model(tmp_path)
+    for words in (f"weight is {list(shape)}, not [1, 48]", "bias is [2], not [1]", "no model.norm.weight"):
+        assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["value_head.bin", "value_head.safetensors"])
+def test_a_damaged_head_is_named(name, tmp_path):
+    families.make("qwen2", tmp_path)
+    (tmp_path / name).write_bytes(b"\x80no head")
+    with pytest.raises(InputError, match=name):
+        load_model(tmp_path)
+
+
+def test_a_head_stays_float32_beside_a_bfloat16_decoder(tmp_path):
+    released(tmp_path / "theirs")
+    convert(Options(str(tmp_path / "theirs"), tmp_path / "half", "orbax", dtype="bfloat16"))
+    convert(Options(str(tmp_path / "half"), tmp_path / "back", "hf"))
+    before, after = (torch.load(tmp_path / x / "value_head.bin", weights_only=True) for x in ("theirs", "back"))
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert describe(tmp_path / "back").config.tie_embeddings == describe(tmp_path / "theirs").config.tie_embeddings
