@@ -62,7 +62,13 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> str:
 
 
 @pytest.mark.parametrize(
-    ("job", "whose"), [("policy", "paper"), ("policy", "released"), ("ppm", "paper"), ("ppm", "released")]
+    ("job", "whose"),
+    [
+        ("policy", "paper"),
+        pytest.param("policy", "released", marks=pytest.mark.slow),
+        pytest.param("ppm", "paper", marks=pytest.mark.slow),
+        ("ppm", "released"),
+    ],
 )
 def test_a_model_is_trained(folder, tmp_path, job: str, whose: str) -> None:
     printed = finish(start(folder, job, tmp_path, "--hyperparameters", whose, "--held-out", "0.2", *SETTINGS))

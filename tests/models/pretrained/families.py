@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import transformers
 
 SIZES = {
@@ -47,6 +48,9 @@ def configs() -> dict[str, transformers.PretrainedConfig]:
 
 
 NAMES = tuple(configs())
+QUICK = ("qwen2", "phi3")
+# For what takes long: the others are marked as slow.
+MOSTLY_SLOW = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 
 def make(name: str, folder, dtype=None, **save):

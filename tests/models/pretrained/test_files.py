@@ -34,7 +34,7 @@ def bits(folder):
 
 
 @FAMILIES
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float32, marks=pytest.mark.slow)])
 def test_there_and_back_is_bit_exact(name, dtype, tmp_path):
     """Sharded in, sharded out (at other places), through Orbax in between."""
     families.make(name, tmp_path / "theirs", dtype, max_shard_size="30KB")

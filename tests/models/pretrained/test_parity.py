@@ -106,7 +106,7 @@ def test_packed_rows(made, name):
     close(found[:, 14:], theirs(model, tokens[:, 14:]))
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", ["qwen2", "qwen3", "llama3", "phi3", "phi3-partial"])
 def test_every_part_of_a_layer(made, name):
     model, path = made(name)
     config, params = load_model(path, max_length=64)
@@ -139,7 +139,7 @@ def test_every_part_of_a_layer(made, name):
     np.testing.assert_allclose(module(placed, positions, mask), whole, atol=1e-4)
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", families.MOSTLY_SLOW)
 def test_bfloat16_is_as_close_as_theirs(made, name, folder):
     """Both round to 8 bits in other places: neither may be further from float32 than twice the other."""
     model, _ = made(name)
@@ -153,7 +153,7 @@ def test_bfloat16_is_as_close_as_theirs(made, name, folder):
     assert errors[0] < 2 * errors[1]
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", families.MOSTLY_SLOW)
 def test_200_greedy_tokens_through_the_engine(made, name):
     model, path = made(name)
     mesh, prompts = make_mesh(), tokens_of(2, 9, 6)
