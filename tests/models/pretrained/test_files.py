@@ -22,7 +22,6 @@ from tests.models.pretrained import families
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-FAMILIES = pytest.mark.parametrize("name", families.NAMES)
 
 
 def tensors(folder) -> dict[str, np.ndarray]:
@@ -33,7 +32,7 @@ def bits(folder):
     return {key: (value.shape, str(value.dtype), value.tobytes()) for key, value in tensors(folder).items()}
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", families.MOSTLY_SLOW)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float32, marks=pytest.mark.slow)])
 def test_there_and_back_is_bit_exact(name, dtype, tmp_path):
     """Sharded in, sharded out (at other places), through Orbax in between."""
@@ -45,7 +44,7 @@ def test_there_and_back_is_bit_exact(name, dtype, tmp_path):
     assert bits(tmp_path / "back") == bits(tmp_path / "theirs")
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", families.MOSTLY_SLOW)
 def test_transformers_loads_what_we_save(name, tmp_path):
     expected = families.make(name, tmp_path / "theirs")
     convert(Options(str(tmp_path / "theirs"), tmp_path / "ours", "hf"))

@@ -45,7 +45,7 @@ def test_a_mesh_of_four_devices_holds_the_same(folder):
     assert four["total"] == one["total"]
 
 
-@pytest.mark.parametrize(("fsdp", "tensor"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(("fsdp", "tensor"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
 def test_each_of_two_processes_reads_its_half(folder, fsdp, tensor):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -57,7 +57,7 @@ def test_each_of_two_processes_reads_its_half(folder, fsdp, tensor):
         assert found["read"] < 0.55 * one["read"]
 
 
-@pytest.mark.parametrize("form", ["stacked", "list"])
+@pytest.mark.parametrize("form", ["stacked", pytest.param("list", marks=pytest.mark.slow)])
 def test_memory_stays_below_1_3_times_what_is_kept(form, tmp_path):
     """600 MB of bfloat16, read as they are."""
     import transformers

@@ -81,7 +81,7 @@ def test_logits_far_out(made, name):
     close(ours(config, params, tokens), theirs(model, tokens))
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", families.MOSTLY_SLOW)
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_on_either_side(made, name, side):
     model, path = made(name)
@@ -94,7 +94,7 @@ def test_padding_on_either_side(made, name, side):
     close(found[mask > 0], expected[mask > 0])
 
 
-@FAMILIES
+@pytest.mark.parametrize("name", families.MOSTLY_SLOW)
 def test_packed_rows(made, name):
     """Two texts in one row are what they are alone."""
     model, path = made(name)
