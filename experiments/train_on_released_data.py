@@ -41,8 +41,8 @@ from rstar_jax.search.progress import say
 from rstar_jax.training import optimizer
 from rstar_jax.training.claim import claim
 from rstar_jax.training.optimizer import TrainConfig
-from rstar_jax.training.ppm import PAPER_LOSS, RELEASED_HEAD, RELEASED_LOSS, ZERO_HEAD, train_packed_ppm
-from rstar_jax.training.sft import train_packed_policy
+from rstar_jax.training.ppm import PAPER_LOSS, RELEASED_HEAD, RELEASED_LOSS, ZERO_HEAD, train_ppm
+from rstar_jax.training.sft import train_policy
 from rstar_jax.trajectory.tags import POLICY_TOKENS, REWARD_TOKENS
 from rstar_jax.trajectory.tokenizer import load_tokenizer
 
@@ -166,10 +166,10 @@ def train(flags: Flags) -> None:
     common = {"init": params, "config": config, "mesh": mesh, "held_out": held_out}
     model = flags.out / "model"
     if flags.job == "policy":
-        train_packed_policy(data.train, model_config, model, tokenizer, **common)
+        train_policy(data.train, model_config, model, tokenizer, **common)
     else:
         rule, head = (RELEASED_LOSS, RELEASED_HEAD) if flags.released else (PAPER_LOSS, ZERO_HEAD)
-        train_packed_ppm(data.train, model_config, model, tokenizer, rule=rule, head=head, **common)
+        train_ppm(data.train, model_config, model, tokenizer, rule=rule, head=head, **common)
     for line in _results(model):
         say(line)
 

@@ -66,8 +66,8 @@ class Options:
 
 def make(options: Options) -> dict[str, float]:
     """Policy and PPM of the same random weights, a file for each layer."""
-    fields = PUBLISHED[options.model]
-    fields |= {"num_hidden_layers": options.layers or fields["num_hidden_layers"]}
+    published = PUBLISHED[options.model]
+    fields = published | {"num_hidden_layers": options.layers or published["num_hidden_layers"]}
     config, rng = from_hugging_face(fields, options.model), np.random.default_rng(0)
     wanted, policy, ppm = table(config, "lm"), options.folder / "lm", options.folder / "value"
     policy.mkdir()

@@ -21,6 +21,8 @@ import jax
 
 from rstar_jax.datasets.build import build
 from rstar_jax.datasets.outcomes import by_problem
+from rstar_jax.datasets.packing import pack_sft, tokenise_sft
+from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.run import EvaluationConfig, Method, evaluate
@@ -109,11 +111,10 @@ def fit_policy(lab: Lab, round: Round) -> None:
     folder = lab.run.policy(round.number)
     if is_finished(folder):
         return
-    rows = read_jsonl(lab.run.data(round.number) / "sft.jsonl")
+    rows, config = read_jsonl(lab.run.data(round.number) / "sft.jsonl"), _seeded(lab, lab.config.policy_training)
+    data = pack_sft(tokenise_sft(rows, lab.tokenizer), config.row_length, config.seed)
     base = load_model(lab.run.base, lab.mesh)[1]
-    train_policy(
-        rows, lab.model_config, folder, lab.tokenizer, init=base, config=_seeded(lab, lab.config.policy_training)
-    )
+    train_policy(data, lab.model_config, folder, lab.tokenizer, init=base, config=config)
 
 
 def fit_ppm(lab: Lab, round: Round) -> None:
@@ -121,16 +122,11 @@ def fit_ppm(lab: Lab, round: Round) -> None:
     if is_finished(folder):
         return
     files = [lab.run.data(number) / "pairs.jsonl" for number in lab.config.pair_rounds(round.number)]
+    rows, config = [row for file in files for row in read_jsonl(file)], _seeded(lab, lab.config.ppm_training)
+    data = pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed)
     policy = load_model(lab.run.policy(round.number), lab.mesh)[1]
-    train_ppm(
-        [row for file in files for row in read_jsonl(file)],
-        lab.model_config,
-        folder,
-        lab.tokenizer,
-        init=policy,
-        config=_seeded(lab, lab.config.ppm_training),
-        rule=lab.config.ppm_loss,
-    )
+    rule = lab.config.ppm_loss
+    train_ppm(data, lab.model_config, folder, lab.tokenizer, init=policy, config=config, rule=rule)
 
 
 async def evaluate_models(

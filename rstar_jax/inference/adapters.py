@@ -8,7 +8,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from rstar_jax.inference.config import Completion, OverlongError, Sampling
@@ -44,10 +44,11 @@ class PathEncoder:
         return list(itertools.chain.from_iterable(map(self._piece, _PIECE.findall(text))))
 
 
-class PolicyProposer:
-    """`Proposer` by the policy.
+class EngineProposer:
+    """`Proposer` by a language model.
 
-    max_context: tokens of prompt and completion together; what would exceed it ends as "overlong".
+    max_context: tokens of prompt and completion together; what would exceed it ends as "overlong". encode: a path as
+    the model reads it. end_ids: stop tokens that leave no text.
     """
 
     def __init__(
@@ -56,7 +57,8 @@ class PolicyProposer:
         tokenizer: Tokenizer,
         sampling: Sampling,
         max_context: int,
-        frame: PromptFrame = PLAIN_FRAME,
+        encode: Callable[[Path], list[int]],
+        end_ids: Iterable[int] = (),
     ):
         if max_context > engine.engine_config.max_length:
             limit = engine.engine_config.max_length
@@ -65,10 +67,10 @@ class PolicyProposer:
         self.tokenizer = tokenizer
         self.sampling = sampling
         self.max_context = max_context
-        self._encode = PathEncoder(tokenizer, frame)
+        self._encode, self._end_ids = encode, frozenset(end_ids)
 
     async def propose(self, path: Path, n: int, key: int) -> list[Proposal]:
-        """`n` candidate next steps; no text and "overlong" when the path fills the context."""
+        """`n` continuations of the path; no text and "overlong" when the path fills the context."""
         prompt = self._encode(path)
         room = self.max_context - len(prompt)
         if room < 1:
@@ -78,11 +80,26 @@ class PolicyProposer:
         return [self._proposal(completion) for completion in completions]
 
     def _proposal(self, completion: Completion) -> Proposal:
-        finish, n_tokens = completion.finish, len(completion.tokens)
-        if finish == "length" and n_tokens < self.sampling.max_tokens:
+        finish, tokens = completion.finish, completion.tokens
+        if finish == "length" and len(tokens) < self.sampling.max_tokens:
             finish = "overlong"
-        text = up_to_stop(self.tokenizer.decode(completion.tokens), self.sampling.stop)
-        return Proposal(text, finish, completion.logprob, n_tokens)
+        written = tokens[:-1] if tokens and tokens[-1] in self._end_ids else tokens
+        text = _up_to_stop(self.tokenizer.decode(written), self.sampling.stop)
+        return Proposal(text, finish, completion.logprob, len(tokens))
+
+
+class PolicyProposer(EngineProposer):
+    """`Proposer` of steps by the policy."""
+
+    def __init__(
+        self,
+        engine: PolicyEngine,
+        tokenizer: Tokenizer,
+        sampling: Sampling,
+        max_context: int,
+        frame: PromptFrame = PLAIN_FRAME,
+    ):
+        super().__init__(engine, tokenizer, sampling, max_context, PathEncoder(tokenizer, frame))
 
 
 class PPMScorer:
@@ -130,7 +147,7 @@ class PPMScorer:
         return [math.tanh(next(raw) / self.scale) if len(tokens) <= longest else overlong for tokens in encoded]
 
 
-def up_to_stop(text: str, stops: Sequence[str]) -> str:
+def _up_to_stop(text: str, stops: Sequence[str]) -> str:
     """Up to the end of the stop text that is complete first; the last token may go on behind it."""
     ends = [text.index(stop) + len(stop) for stop in stops if stop in text]
     return text[: min(ends)] if ends else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,20 +9,19 @@ from etils import epath
 
 from rstar_jax.errors import InputError
 from rstar_jax.files import AnyPath, read_json
-from rstar_jax.inference.adapters import up_to_stop
-from rstar_jax.inference.config import Completion, Sampling
+from rstar_jax.inference.adapters import EngineProposer
+from rstar_jax.inference.config import Sampling
 from rstar_jax.inference.engine import PolicyEngine
-from rstar_jax.search.protocols import Path, Proposal
+from rstar_jax.search.protocols import Path
 from rstar_jax.trajectory.plain_prompts import Prompt
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
 
-class PlainProposer:
+class PlainProposer(EngineProposer):
     """`Proposer` of stretches of text, each up to one of the engine's stop tokens or of `sampling.stop`.
 
     The text ends with the stop text if there was one; a stop token leaves no text.
 
-    max_context: tokens of prompt and response together; what would exceed it ends as "overlong".
     opened: whether the model's tokenizer puts its opening token (beginning of sequence), if it has one, before the
         prompt. A chat template writes it by itself.
     """
@@ -38,34 +36,13 @@ class PlainProposer:
         end_ids: Sequence[int],
         opened: bool,
     ):
-        if max_context > engine.engine_config.max_length:
-            raise ValueError(f"max_context={max_context} exceeds the engine's {engine.engine_config.max_length}")
-        self.engine = engine
-        self.tokenizer = tokenizer
-        self.sampling = sampling
-        self.max_context = max_context
         self.prompt = prompt
-        self._end_ids = frozenset(end_ids)
-        self._opening = tokenizer.backend.encode("", add_special_tokens=True).ids if opened else []
+        opening = tokenizer.backend.encode("", add_special_tokens=True).ids if opened else []
 
-    async def propose(self, path: Path, n: int, key: int) -> list[Proposal]:
-        """`n` continuations of the response so far; no text and "overlong" when it fills the context."""
-        text = self.prompt(path.problem.question) + path.text
-        tokens = [*self._opening, *self.tokenizer.encode(text)]
-        room = self.max_context - len(tokens)
-        if room < 1:
-            return [Proposal("", "overlong")] * n
-        sampling = dataclasses.replace(self.sampling, max_tokens=min(self.sampling.max_tokens, room))
-        completions = await self.engine.generate(tokens, n, sampling, key)
-        return [self._proposal(completion) for completion in completions]
+        def encode(path: Path) -> list[int]:
+            return [*opening, *tokenizer.encode(prompt(path.problem.question) + path.text)]
 
-    def _proposal(self, completion: Completion) -> Proposal:
-        finish, tokens = completion.finish, completion.tokens
-        if finish == "length" and len(tokens) < self.sampling.max_tokens:
-            finish = "overlong"
-        written = tokens[:-1] if tokens and tokens[-1] in self._end_ids else tokens
-        text = up_to_stop(self.tokenizer.decode(written), self.sampling.stop)
-        return Proposal(text, finish, completion.logprob, len(tokens))
+        super().__init__(engine, tokenizer, sampling, max_context, encode, end_ids)
 
 
 def end_tokens(folder: AnyPath, tokenizer: Tokenizer) -> tuple[int, ...]:

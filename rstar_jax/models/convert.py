@@ -37,7 +37,7 @@ _COMPANIONS = ("generation_config.json", "chat_template.jinja", "vocab.json", "m
 class Options:
     """Command-line options.
 
-    to: "hf" (safetensors, which `transformers` and vLLM load) or "orbax" (as training leaves models). dtype: of the
+    to: "hf" (safetensors, which `transformers` loads) or "orbax" (as training leaves models). dtype: of the
     target; by default the source's. torch_head: write `value_head.bin` too (needs torch). shard_bytes: of a file.
     """
 

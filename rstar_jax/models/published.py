@@ -79,6 +79,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 }
 
 
-def published(name: str, max_length: int | None = None) -> ModelConfig:
-    """A published architecture; `max_length` as in `from_hugging_face`. Raises KeyError for an unknown name."""
-    return from_hugging_face(PUBLISHED[name], name, max_length=max_length)
+def published(name: str) -> ModelConfig:
+    """A published architecture. Raises KeyError for an unknown name."""
+    return from_hugging_face(PUBLISHED[name], name)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, logical_axes
 from rstar_jax.models.sharding import shardings
 
@@ -21,11 +21,10 @@ def resize(
     params: Params,
     size: int,
     known: int,
-    head: Head = "lm",
     new_rows: NewRows = "released",
     seed: int = 0,
 ) -> tuple[ModelConfig, Params]:
-    """The model with `size` tokens, of which the first `known` had a meaning before. The mesh must be set.
+    """The language model with `size` tokens, of which the first `known` had a meaning before. The mesh must be set.
 
     Published embeddings often have more rows than their tokenizer has tokens (Qwen2.5: 151,936 and 151,665), and the
     authors' training cuts them to the tokens that there are after adding its own.
@@ -41,7 +40,7 @@ def resize(
     if size < known:
         raise ValueError(f"{size} tokens have no room for the {known} that there are")
     new = dataclasses.replace(config, vocab_size=size)
-    places = shardings(logical_axes(new, head), jax.sharding.get_mesh())["outer"]
+    places = shardings(logical_axes(new), jax.sharding.get_mesh())["outer"]
     outer = dict(params["outer"])
     keys = jax.random.split(jax.random.key(seed))
     for key, (name, axis) in zip(keys, (("embed", 0), ("lm_head", 1)), strict=True):

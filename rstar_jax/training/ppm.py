@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -13,7 +12,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, UInt32
 
 from rstar_jax.datasets.packed import PackedData
-from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.files import AnyPath
 from rstar_jax.models import decoder
 from rstar_jax.models.attention import packed_mask
@@ -69,33 +67,6 @@ RELEASED_HEAD = PpmHead(dropout=0.1, weight_mean=5e-7, weight_std=1e-6, bias=1e-
 
 
 def train_ppm(
-    rows: Iterable[Mapping[str, Any]],
-    model_config: ModelConfig,
-    workdir: AnyPath,
-    tokenizer: Tokenizer,
-    *,
-    init: Params | None,
-    config: TrainConfig = PAPER_PPM,
-    rule: PpmLoss = PAPER_LOSS,
-    head: PpmHead = ZERO_HEAD,
-    mesh: Mesh | None = None,
-) -> Params:
-    """Train a PPM on pair rows {"prompt", "pos", "neg", "pos_count", "neg_count"} and leave it in `workdir`.
-
-    See `loop.train`. The model's `config.json` records `squash`, which search has to apply to raw scores.
-
-    Args:
-      init: the policy of the same round (section 3.4.1), whose LM head is replaced by a scalar one. None
-        starts from nothing, with a head of zeros.
-      mesh: by default the one that is set.
-    """
-    data = pack_pairs(group_pairs(rows, tokenizer), config.row_length, config.seed)
-    return train_packed_ppm(
-        data, model_config, workdir, tokenizer, init=init, config=config, rule=rule, head=head, mesh=mesh
-    )
-
-
-def train_packed_ppm(
     data: PackedData,
     model_config: ModelConfig,
     workdir: AnyPath,
@@ -108,7 +79,17 @@ def train_packed_ppm(
     mesh: Mesh | None = None,
     held_out: PackedData | None = None,
 ) -> Params:
-    """`train_ppm` on rows that are packed already, in memory or on disk; `held_out` as in `loop.train`."""
+    """Train a PPM on packed preference pairs and leave it in `workdir`; see `loop.train`.
+
+    The model's `config.json` records `squash`, which search has to apply to raw scores.
+
+    Args:
+      data: of `pair_packing.pack_pairs` or `tokenise.tokenise_files`, in rows of `config.row_length` tokens.
+      init: the policy of the same round (section 3.4.1), whose LM head is replaced by a scalar one. None
+        starts from nothing, with a head of zeros.
+      mesh: by default the one that is set.
+      held_out: as in `loop.train`.
+    """
     loss = functools.partial(ppm_loss, model_config, rule=rule, remat=config.remat, dropout=head.dropout)
     first = None if init is None else first_params(model_config, init, head, config.seed)
     settings: dict[str, Any] = {"squash": rule.squash, "reduction": rule.reduction}

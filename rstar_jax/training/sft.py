@@ -6,8 +6,6 @@ The vocabulary projection runs in chunks of the sequence, so that no [B, L, V] a
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +13,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from rstar_jax.datasets.packed import PackedData
-from rstar_jax.datasets.packing import pack_sft, tokenise_sft
 from rstar_jax.files import AnyPath
 from rstar_jax.models import decoder
 from rstar_jax.models.attention import packed_mask
@@ -28,29 +25,6 @@ from rstar_jax.trajectory.tokenizer import Tokenizer
 
 
 def train_policy(
-    rows: Iterable[Mapping[str, Any]],
-    model_config: ModelConfig,
-    workdir: AnyPath,
-    tokenizer: Tokenizer,
-    *,
-    init: Params | None = None,
-    config: TrainConfig = PAPER_POLICY,
-    mesh: Mesh | None = None,
-    output_in_loss: bool = False,
-) -> Params:
-    """Fine-tune a policy on SFT rows {"query", "response"} and leave it in `workdir`; see `loop.train`.
-
-    Args:
-      init: the base model. The paper starts every round from it and not from the previous round's policy
-        (A.1). None starts from nothing.
-      mesh: by default the one that is set.
-      output_in_loss: see `tokenise_sft`.
-    """
-    data = pack_sft(tokenise_sft(rows, tokenizer, output_in_loss), config.row_length, config.seed)
-    return train_packed_policy(data, model_config, workdir, tokenizer, init=init, config=config, mesh=mesh)
-
-
-def train_packed_policy(
     data: PackedData,
     model_config: ModelConfig,
     workdir: AnyPath,
@@ -61,7 +35,15 @@ def train_packed_policy(
     mesh: Mesh | None = None,
     held_out: PackedData | None = None,
 ) -> Params:
-    """`train_policy` on rows that are packed already, in memory or on disk; `held_out` as in `loop.train`."""
+    """Fine-tune a policy on packed solutions and leave it in `workdir`; see `loop.train`.
+
+    Args:
+      data: of `packing.pack_sft` or `tokenise.tokenise_files`, in rows of `config.row_length` tokens.
+      init: the base model. The paper starts every round from it and not from the previous round's policy
+        (A.1). None starts from nothing.
+      mesh: by default the one that is set.
+      held_out: as in `loop.train`.
+    """
     loss = functools.partial(sft_loss, model_config, chunk=config.loss_chunk, remat=config.remat)
     return train(config, model_config, init, data, Task("lm", loss), workdir, mesh, tokenizer, held_out)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax
 import numpy as np
 
+from rstar_jax.datasets.packing import pack_sft, tokenise_sft
+from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.files import read_json
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.store import describe, load_model
@@ -39,10 +41,10 @@ def test_policy_then_ppm(tmp_path) -> None:
         vocab_size=tokenizer.vocab_size, d_model=8, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=4, d_ff=8
     )
     config = TrainConfig(epochs=1, batch_size=6, row_length=256, remat=False)
-    policy = train_policy(SFT_ROWS, model, tmp_path / "policy", tokenizer, config=config)
-    ppm = train_ppm(
-        PAIR_ROWS, model, tmp_path / "ppm", tokenizer, init=policy, config=config, rule=RELEASED_LOSS
-    )
+    solutions = pack_sft(tokenise_sft(SFT_ROWS, tokenizer), config.row_length)
+    pairs = pack_pairs(group_pairs(PAIR_ROWS, tokenizer), config.row_length)
+    policy = train_policy(solutions, model, tmp_path / "policy", tokenizer, config=config)
+    ppm = train_ppm(pairs, model, tmp_path / "ppm", tokenizer, init=policy, config=config, rule=RELEASED_LOSS)
     for name, head in (("policy", "lm"), ("ppm", "value")):
         found = describe(tmp_path / name)
         assert (found.config, found.head) == (model, head)

@@ -1,7 +1,7 @@
 """`config.json` of a Hugging Face folder as a `ModelConfig`, and back.
 
 Every field of the file is either used, known to change nothing here, or allowed one value only; anything else is
-refused by name. Files are written in the form that transformers 4 and 5 and vLLM read.
+refused by name. Files are written in the form of transformers 4, which 5 reads too.
 """
 
 from __future__ import annotations

@@ -33,7 +33,6 @@ class TensorFiles:
             raise InputError(f"{folder} has tensors with and without the prefix {_PREFIX}")
         self._files = {name: stored[self._stored[name]] for name in self._stored}
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self._dtypes: dict[str, str] = {}
         for file in sorted(set(self._files.values())):
             self._read_header(file)
 
@@ -43,10 +42,6 @@ class TensorFiles:
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self._shapes[name]
-
-    def dtype(self, name: str) -> str:
-        """In the format's own words ("BF16", "F32", …)."""
-        return self._dtypes[name]
 
     def read(self, name: str, index: Sequence[slice]) -> np.ndarray:
         """A part of a tensor, in its own dtype."""
@@ -77,9 +72,7 @@ class TensorFiles:
         with self._open(file) as opened:
             here = set(opened.keys())
             for name in here:
-                part = opened.get_slice(name)
-                name = name.removeprefix(_PREFIX)
-                self._shapes[name], self._dtypes[name] = tuple(part.get_shape()), part.get_dtype()
+                self._shapes[name.removeprefix(_PREFIX)] = tuple(opened.get_slice(name).get_shape())
         lost = {self._stored[name] for name, where in self._files.items() if where == file} - here
         unlisted = here - set(self._stored.values())
         if unlisted:

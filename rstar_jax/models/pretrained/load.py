@@ -51,14 +51,14 @@ def load_weights(folder: epath.Path, config: ModelConfig, head: Head, mesh: Mesh
         for weight in wanted.weights:
             part = functools.partial(_array, files, wanted, weight, dtype)
             if not weight.in_layers:
-                shape, place = _leaf(shapes["outer"], weight), _leaf(places["outer"], weight)
+                shape, place = weight.of(shapes["outer"]), weight.of(places["outer"])
                 _put(outer, weight, part(None, shape.shape, place))
             elif stacked:
-                shape, place = _leaf(shapes["blocks"], weight), _leaf(places["blocks"], weight)
-                _put(blocks, weight, _stack(part, shape, place, _leaf(each["blocks"][0], weight)))
+                shape, place = weight.of(shapes["blocks"]), weight.of(places["blocks"])
+                _put(blocks, weight, _stack(part, shape, place, weight.of(each["blocks"][0])))
             else:
                 for layer, block in enumerate(blocks):
-                    shape, place = _leaf(shapes["blocks"], weight), _leaf(each["blocks"][layer], weight)
+                    shape, place = weight.of(shapes["blocks"]), weight.of(each["blocks"][layer])
                     _put(block, weight, part(layer, shape.shape[1:], place))
         if head == "value":
             values = read_value_head(folder, files)
@@ -136,10 +136,6 @@ def _stack(
     for layer in range(leaf.shape[0]):
         stack = put(stack, part(layer, leaf.shape[1:], of_layer), layer)
     return stack
-
-
-def _leaf(tree: Any, weight: Weight) -> Any:
-    return functools.reduce(lambda found, name: found[name], weight.path, tree)
 
 
 def _put(tree: Params, weight: Weight, value: jax.Array) -> None:

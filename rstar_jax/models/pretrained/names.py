@@ -35,6 +35,10 @@ class Weight:
     def in_layers(self) -> bool:
         return "{}" in self.name
 
+    def of(self, tree: Any) -> Any:
+        """What a tree like "outer" or a block holds for this parameter."""
+        return functools.reduce(lambda found, step: found[step], self.path, tree)
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:

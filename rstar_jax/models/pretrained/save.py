@@ -1,8 +1,7 @@
-"""Parameters as a Hugging Face folder that `transformers` and vLLM load: safetensors, `config.json`, a value head."""
+"""Parameters as a Hugging Face folder that `transformers` loads: safetensors, `config.json`, a value head."""
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import pathlib
@@ -97,11 +96,11 @@ def _value(params: Params, weight: Weight, layer: int | None, wanted: Table) -> 
     """One layer of a parameter, gathered from its shards, without the padding of the vocabulary."""
     outer, blocks = params["outer"], params["blocks"]
     if layer is None:
-        value = _whole(_leaf(outer, weight))
+        value = _whole(weight.of(outer))
     elif isinstance(blocks, list):
-        value = _whole(_leaf(blocks[layer], weight))
+        value = _whole(weight.of(blocks[layer]))
     else:
-        value = _whole_layer(_leaf(blocks, weight), layer)
+        value = _whole_layer(weight.of(blocks), layer)
     return np.asarray(value)[tuple(slice(wanted.sizes[letter]) for letter in weight.axes)]
 
 
@@ -114,7 +113,3 @@ def _whole(x: jax.Array) -> jax.Array:
 def _whole_layer(x: jax.Array, layer: int) -> jax.Array:
     part = jax.lax.dynamic_index_in_dim(x, layer, keepdims=False)
     return jax.sharding.reshard(part, P(*(None,) * part.ndim))
-
-
-def _leaf(tree: Any, weight: Weight) -> jax.Array:
-    return functools.reduce(lambda found, name: found[name], weight.path, tree)
