@@ -109,7 +109,7 @@ def test_tests_run_in_the_repository_and_their_extra_is_installed_on_top(reposit
     assert repository.run("local.sh")[0] == 0
     code, stdout, _ = repository.run("test.sh", "-k", "tree")
     assert code == 0
-    assert stdout.endswith(f"in {repository.root}: -m pytest -k tree\n")
+    assert stdout.endswith(f"in {repository.root}: -m pytest -n 2 --dist loadfile -k tree\n")
     assert (repository.count("-m venv"), repository.count("-m pip")) == (1, 2)
     assert "[test]" in repository.calls_file.read_text()
     repository.run("local.sh")
