@@ -30,7 +30,7 @@ CONFIG = TrainConfig(
 
 def dataset() -> Packed:
     random = np.random.default_rng(0)
-    lengths = random.integers(8, 20, 48)
+    lengths = random.integers(9, 21, 48)
     return pack_sft([TokenisedSolution(random.integers(1, 32, n).tolist(), [True] * n) for n in lengths], 32)
 
 
