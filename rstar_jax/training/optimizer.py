@@ -1,4 +1,18 @@
-"""A training run as a value: length, batch, schedule, optimizer; the published settings by name."""
+"""A training run as a value: length, batch, schedule, optimizer; the published settings by name.
+
+Whose numbers the presets have:
+
+  paper, A.1      policy: 2 epochs, batches of 128, 4096 tokens, AdamW, linear from 7e-6; Phi-3-mini: cosine from 5e-6.
+                  PPM: 1 epoch, batches of 512, from 7e-6. ORM and PQM of Table 8: as the PPM.
+  released code   2048 tokens; the PPM for 2 epochs. What the paper leaves open, in its presets too: no warm-up, linear
+                  for the PPM, weight decay 0.1 for the policy and none for the PPM (its command names none), and the
+                  defaults of the Trainer in `transformers`: betas 0.9 and 0.999, epsilon 1e-8, gradients clipped at 1.
+  ours            4096 tokens for the paper's PPM, as for its policy; the paper's learning rate for the released PPM;
+                  weight decay on matrices only; seed, saves, and what concerns speed and memory.
+
+The released code keeps float32 weights and computes in bfloat16; dtypes are the model's (`models.store.load_base`), not
+a run's. How losses are reduced belongs to the loss (`ppm.PAPER_LOSS`, `ppm.RELEASED_LOSS`).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +42,7 @@ class TrainConfig:
       learning_rate: peak.
       schedule: decay after the warm-up, to zero at the last step.
       warmup: share of the steps with a rising learning rate.
-      weight_decay: of AdamW, on matrices only. Released: 0.1 for the policy; not in the paper.
+      weight_decay: of AdamW, on matrices only.
       clip_norm: largest norm of a step's gradient.
       remat: recompute a layer's activations in the backward pass instead of keeping them.
       loss_chunk: tokens per row whose logits exist at one time.
@@ -78,10 +92,10 @@ class TrainConfig:
 
 PAPER_POLICY = TrainConfig()
 PAPER_POLICY_PHI3 = TrainConfig(schedule="cosine", learning_rate=5e-6)
-PAPER_PPM = TrainConfig(epochs=1, batch_size=512)
+PAPER_PPM = TrainConfig(epochs=1, batch_size=512, weight_decay=0.0)
+PAPER_ORM = PAPER_PQM = PAPER_PPM
 RELEASED_POLICY = TrainConfig(row_length=2048)
-# The published command of the PPM names no weight decay, which is none there; the policy's names 0.1.
-RELEASED_PPM = TrainConfig(epochs=2, batch_size=512, row_length=2048, weight_decay=0.0)
+RELEASED_PPM = dataclasses.replace(PAPER_PPM, epochs=2, row_length=2048)
 
 
 def learning_rate(config: TrainConfig, n_steps: int, step: int) -> float:

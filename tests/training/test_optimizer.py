@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rstar_jax.models.decoder import logical_axes
-from rstar_jax.training import optimizer
 from rstar_jax.training.optimizer import TrainConfig, learning_rate, make_optimizer
 
 
@@ -30,17 +29,6 @@ def test_warmup_rises_to_the_peak() -> None:
     rates = [learning_rate(config, 10, step) for step in range(10)]
     assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
     assert rates == sorted(rates[:4]) + sorted(rates[4:], reverse=True)
-
-
-def test_the_papers_settings() -> None:
-    policy, ppm = optimizer.PAPER_POLICY, optimizer.PAPER_PPM
-    assert (policy.epochs, policy.batch_size, policy.learning_rate, policy.schedule) == (
-        2,
-        128,
-        7e-6,
-        "linear",
-    )
-    assert (ppm.epochs, ppm.batch_size, ppm.learning_rate) == (1, 512, 7e-6)
 
 
 def test_the_first_update_is_the_sign_and_decays_matrices_only(model) -> None:
