@@ -31,7 +31,7 @@ import tyro
 from etils import epath
 
 from rstar_jax.datasets.released import RSTAR_PPM, RSTAR_SFT, find_files
-from rstar_jax.datasets.tokenise import Job, Split, TokeniseConfig, tokenise_files
+from rstar_jax.datasets.tokenise import Split, TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.files import read_jsonl
@@ -46,7 +46,7 @@ from rstar_jax.training.sft import train_policy
 from rstar_jax.trajectory.tags import POLICY_TOKENS, REWARD_TOKENS
 from rstar_jax.trajectory.tokenizer import load_tokenizer
 
-_COMPILED = pathlib.Path(__file__).parents[1] / "runs" / ".compiled"
+COMPILED = pathlib.Path(__file__).parents[1] / "runs" / ".compiled"
 _DATA = {"policy": RSTAR_SFT, "ppm": RSTAR_PPM}
 _TOKENS = {"policy": POLICY_TOKENS, "ppm": REWARD_TOKENS}
 _TRAIN = {
@@ -88,7 +88,7 @@ class Flags:
       dtype: of the computation; by default as the model is stored.
     """
 
-    job: Job
+    job: Literal["policy", "ppm"]
     model: str
     out: pathlib.Path
     data: str | None = None
@@ -152,7 +152,7 @@ def train(flags: Flags) -> None:
         load_tokenizer(flags.model, _TOKENS[flags.job]),
         settings,
     )
-    say(_about(data, settings))
+    say(about(data, settings))
     held_out = data.held_out if data.held_out.n_rows else None
     mesh = make_mesh(*flags.mesh)
     model_config, params, tokenizer = load_base(
@@ -170,12 +170,13 @@ def train(flags: Flags) -> None:
     else:
         rule, head = (RELEASED_LOSS, RELEASED_HEAD) if flags.released else (PAPER_LOSS, ZERO_HEAD)
         train_ppm(data.train, model_config, model, tokenizer, rule=rule, head=head, **common)
-    for line in _results(model):
+    for line in results(model):
         say(line)
 
 
-def _about(data: Split, settings: TokeniseConfig) -> str:
-    what = "solutions" if settings.job == "policy" else "pairs"
+def about(data: Split, settings: TokeniseConfig) -> str:
+    """What there is to learn from, in a sentence."""
+    what = "pairs" if settings.job == "ppm" else "solutions"
     dropped = data.train.dropped + data.held_out.dropped
     return (
         f"{data.train.examples:,} {what} to train on in {data.train.n_rows:,} rows ({data.train.fill:.0%} full), "
@@ -183,7 +184,7 @@ def _about(data: Split, settings: TokeniseConfig) -> str:
     )
 
 
-def _results(model: pathlib.Path) -> list[str]:
+def results(model: pathlib.Path) -> list[str]:
     """What the run came to, from its metrics."""
     rows = read_jsonl(model / "metrics.jsonl")
     last = [row for row in rows if "loss" in row][-1]
@@ -196,7 +197,7 @@ def _results(model: pathlib.Path) -> list[str]:
 
 def go() -> None:
     flags = tyro.cli(Flags, description=__doc__)
-    set_up_jax(str(_COMPILED))
+    set_up_jax(str(COMPILED))
     train(flags)
 
 

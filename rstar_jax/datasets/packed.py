@@ -131,6 +131,9 @@ PAIR_LAYOUT = Layout(
     {"tokens": np.dtype(np.int32), "branches": np.dtype(np.int32)},
     {"better": np.dtype(np.int32), "worse": np.dtype(np.int32), "pair_weights": np.dtype(np.float32)},
 )
+VALUE_LAYOUT = Layout(
+    {"tokens": np.dtype(np.int32), "q": np.dtype(np.float32), "step_weights": np.dtype(np.float32)}, {}
+)
 
 
 def fill_row(row: dict[str, np.ndarray], segments: Sequence[Segment]) -> None:

@@ -74,7 +74,16 @@ def _step_pairs(tree: Tree, rule: PairRule) -> list[Row]:
 def _final_pairs(found: Outcome, rule: PairRule) -> list[Row]:
     positives = unique(sorted(found.correct, key=lambda solution: -solution.trajectory.mean_q))
     negatives = unique(sorted(found.wrong, key=lambda solution: solution.trajectory.mean_q))
-    chosen = _each_with_each(positives, negatives, rule)
+    return solution_pairs(found, positives, negatives, _each_with_each(positives, negatives, rule))
+
+
+def solution_pairs(
+    found: Outcome,
+    positives: Sequence[Solution],
+    negatives: Sequence[Solution],
+    chosen: Sequence[tuple[Solution, Solution]],
+) -> list[Row]:
+    """The `chosen` pairs of whole solutions as rows; a rank is a place in `positives` or `negatives`."""
     return [
         {
             "prompt": policy_prompt(found.problem.question),

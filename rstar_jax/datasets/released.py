@@ -62,6 +62,24 @@ def pair_rows(files: Iterable[pathlib.Path]) -> Iterator[Row]:
     return _checked(files, texts=("prompt", "pos", "neg"), counts=("pos_count", "neg_count"))
 
 
+def value_rows(files: Iterable[pathlib.Path]) -> Iterator[Row]:
+    """Rows {"query", "steps", "q"} of `baselines.pqm_rows`: texts of steps, and a value in [-1, 1] for each.
+
+    Raises as `sft_rows` does, and for steps and values that do not go together.
+    """
+    for file in files:
+        for where, row in _rows(file):
+            if not isinstance(row, dict):
+                raise InputError(f"{where}: not an object with query, steps, q")
+            steps, q = _field(row, "steps", where), _field(row, "q", where)
+            if not (isinstance(steps, list) and steps and isinstance(q, list) and len(steps) == len(q)):
+                raise InputError(f'{where}: "steps" and "q" are not lists of one length')
+            checked = [_text({"steps": step}, "steps", where) for step in steps]
+            if not all(isinstance(value, int | float) and -1 <= value <= 1 for value in q):
+                raise InputError(f'{where}: "q" holds what is no number from -1 to 1')
+            yield {"query": _text(row, "query", where), "steps": checked, "q": [float(value) for value in q]}
+
+
 # --- Files --------------------------------------------------------------------------------------------
 
 

@@ -59,9 +59,38 @@ class PairRule:
     min_correct: float = 0.5
 
 
+@dataclasses.dataclass(frozen=True)
+class OrmRule:
+    """Which solutions the outcome reward model compares (A.1, Table 8). The defaults are the paper's.
+
+    Attributes:
+      positives, negatives: solutions with the highest and the lowest mean Q that are paired, each with each. None is
+        on both sides, so a problem with few solutions gives fewer.
+      by_outcome: only correct solutions are positives and only wrong ones negatives, as in the PPM's final pairs. The
+        paper goes by mean Q alone.
+      synthetic_sources, min_correct: as in `SftRule`.
+    """
+
+    positives: int = 2
+    negatives: int = 2
+    by_outcome: bool = False
+    synthetic_sources: tuple[str, ...] = ("synthetic",)
+    min_correct: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class PqmRule:
+    """Which solutions the Q-value model learns (A.1, Table 8): all that differ. Fields as in `SftRule`."""
+
+    synthetic_sources: tuple[str, ...] = ("synthetic",)
+    min_correct: float = 0.5
+
+
 PAPER_SFT = SftRule()
 RELEASED_SFT = SftRule(shortest_first=False, merge_equal=False, drop_error_word=True, synthetic_sources=())
 PAPER_PAIRS = PairRule()
+PAPER_ORM = OrmRule()
+PAPER_PQM = PqmRule()
 RELEASED_PAIRS = PairRule(
     against_one=4,
     answers_as_steps=True,

@@ -17,22 +17,23 @@ from typing import Any, Literal, TypeVar
 import tqdm
 
 from rstar_jax.datasets.held_out import is_held_out, question_of
-from rstar_jax.datasets.packed import PAIR_LAYOUT, SFT_LAYOUT, Segment
+from rstar_jax.datasets.packed import PAIR_LAYOUT, SFT_LAYOUT, VALUE_LAYOUT, Segment
 from rstar_jax.datasets.packing import tokenise_sft
 from rstar_jax.datasets.pair_packing import encode_groups, split_group
-from rstar_jax.datasets.released import Row, pair_rows, sft_rows
+from rstar_jax.datasets.released import Row, pair_rows, sft_rows, value_rows
 from rstar_jax.datasets.store import StoreWriter, TokenStore
+from rstar_jax.datasets.value_packing import tokenise_values
 from rstar_jax.errors import InputError
 from rstar_jax.files import atomic_directory, read_json, remove_stale, sha256_of, write_json
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
-Job = Literal["policy", "ppm"]
+Job = Literal["policy", "ppm", "pqm"]
 T = TypeVar("T")
 
 _ROWS_AT_ONCE = 64
 _GROUPS_AT_ONCE = 32
 _PAIRS_OF_GROUP = 64
-_LAYOUTS = {"policy": SFT_LAYOUT, "ppm": PAIR_LAYOUT}
+_LAYOUTS = {"policy": SFT_LAYOUT, "ppm": PAIR_LAYOUT, "pqm": VALUE_LAYOUT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,7 @@ class TokeniseConfig:
     """How rows become segments.
 
     Attributes:
-      job: "policy": SFT rows; "ppm": preference pairs.
+      job: "policy": SFT rows; "ppm": preference pairs; "pqm": solutions with a value for each step.
       row_length: tokens of a packed row; longer examples are dropped and counted.
       output_in_loss: see `packing.tokenise_sft`.
       held_out: share of the problems (0 to 1) that training does not see.
@@ -101,6 +102,8 @@ def tokenised(
     """The rows of the files as segments, in order."""
     if config.job == "policy":
         return _tokenised_solutions(sft_rows(files), tokenizer, config.output_in_loss)
+    if config.job == "pqm":
+        return _tokenised_values(value_rows(files), tokenizer)
     return _tokenised_pairs(pair_rows(files), tokenizer, config.row_length)
 
 
@@ -116,6 +119,12 @@ def _tokenised_pairs(rows: Iterable[Row], tokenizer: Tokenizer, row_length: int)
             segments = [part.segment() for part in split_group(group, row_length)]
             dropped = len(group.pairs) - sum(segment.n_pairs for segment in segments)
             yield Tokenised(question_of(members[0]["prompt"]), segments, dropped)
+
+
+def _tokenised_values(rows: Iterable[Row], tokenizer: Tokenizer) -> Iterator[Tokenised]:
+    for batch in _batches(rows, _ROWS_AT_ONCE):
+        for row, solution in zip(batch, tokenise_values(batch, tokenizer), strict=True):
+            yield Tokenised(row["query"], [solution.segment()])
 
 
 def neighbours(rows: Iterable[Row]) -> Iterator[list[Row]]:

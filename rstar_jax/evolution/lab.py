@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import pathlib
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
@@ -22,12 +23,12 @@ from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.execution import ExecutorPool
 from rstar_jax.files import write_json
 from rstar_jax.grading import GraderPool
-from rstar_jax.inference.adapters import PolicyProposer, PPMScorer
+from rstar_jax.inference.adapters import PolicyProposer, PPMScorer, squash_of
 from rstar_jax.inference.config import Metrics, Sampling
 from rstar_jax.inference.engine import Engine, PolicyEngine, PPMEngine
 from rstar_jax.inference.meter import Meter
 from rstar_jax.models.config import ModelConfig
-from rstar_jax.models.store import load_model
+from rstar_jax.models.store import describe, load_model
 from rstar_jax.problems.files import read_problems, write_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.reasoning_gym import make_split
@@ -101,14 +102,17 @@ class Lab:
     def _proposer(self, engine: PolicyEngine, sampling: Sampling) -> PolicyProposer:
         return PolicyProposer(engine, self.tokenizer, sampling, self.config.engine.max_length)
 
-    @contextlib.asynccontextmanager
-    async def ppm(self, round_number: int) -> AsyncIterator[PPMScorer]:
+    def ppm(self, round_number: int) -> contextlib.AbstractAsyncContextManager[PPMScorer]:
         """A round's PPM."""
-        engine = self._scoring_engine
-        engine.load(load_model(self.run.ppm(round_number), self.mesh)[1])
-        squash = "tanh" if self.config.ppm_loss.squash == "tanh" else "tanh5"
+        return self.scorer(self.run.ppm(round_number))
+
+    @contextlib.asynccontextmanager
+    async def scorer(self, folder: pathlib.Path) -> AsyncIterator[PPMScorer]:
+        """A model of this run with a scalar head; its settings say how its scores are read."""
+        engine, found = self._scoring_engine, describe(folder)
+        engine.load(load_model(folder, self.mesh)[1])
         async with engine:
-            yield PPMScorer(engine, self.tokenizer, squash, overlong=OVERLONG_VALUE)
+            yield PPMScorer(engine, self.tokenizer, squash_of(found.settings), overlong=OVERLONG_VALUE)
 
     @functools.cached_property
     def _engine(self) -> PolicyEngine:

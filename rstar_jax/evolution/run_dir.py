@@ -3,7 +3,7 @@
     config.json  problems/{train,test}.jsonl  base/  report/
     roundN/trees/trees.parquet     the search
     roundN/data/{sft,pairs,selection}.jsonl
-    roundN/policy  roundN/ppm      models
+    roundN/policy  roundN/ppm      models; roundN/{orm,pqm} where they are compared (Table 8)
     roundN/evaluation/NAME/        one per pair of policy and PPM
 """
 
@@ -65,6 +65,10 @@ class RunDir:
 
     def ppm(self, number: int) -> pathlib.Path:
         return self.round(number) / "ppm"
+
+    def baseline(self, number: int, kind: str) -> pathlib.Path:
+        """A reward model that the PPM is compared with: "orm" or "pqm"."""
+        return self.round(number) / kind
 
     def evaluation(self, number: int, name: str) -> pathlib.Path:
         return self.round(number) / "evaluation" / name

@@ -8,8 +8,8 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from rstar_jax.inference.config import Completion, OverlongError, Sampling
 from rstar_jax.inference.engine import PolicyEngine, PPMEngine
@@ -21,6 +21,15 @@ from rstar_jax.trajectory.tokenizer import Tokenizer
 Squash = Literal["tanh", "tanh5"]
 _PROBE = f"{USER}:\nx\n{ASSISTANT}: y{CODE}\n# z\nx = 1\n{END_OF_STEP}\n\n# w {END_OF_STEP}x y{END_OF_CODE} z"
 _PIECE = re.compile(f".*?(?:{'|'.join(map(re.escape, ALL_TAGS))})|.+", re.DOTALL)
+
+
+def squash_of(settings: Mapping[str, Any]) -> Squash:
+    """How search reads the scores of a model, from the settings in its `config.json`: tanh where its training had one.
+
+    Models of the authors' code say nothing about it; theirs are raw.
+    """
+    read_as: dict[str, Squash] = {"tanh": "tanh", "raw": "tanh5"}
+    return read_as[settings.get("squash", "raw")]
 
 
 class PathEncoder:
@@ -103,7 +112,7 @@ class PolicyProposer(EngineProposer):
 
 
 class PPMScorer:
-    """`Scorer` by the process preference model.
+    """`Scorer` by the process preference model, or another model with a scalar head (`training.pqm`).
 
     squash: "tanh" as the paper writes it, "tanh5" is tanh(v / 5) as the released search computes it.
     overlong: the value of a path that the engine cannot hold; without one such a path raises `OverlongError`.

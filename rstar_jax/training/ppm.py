@@ -84,7 +84,8 @@ def train_ppm(
     The model's `config.json` records `squash`, which search has to apply to raw scores.
 
     Args:
-      data: of `pair_packing.pack_pairs` or `tokenise.tokenise_files`, in rows of `config.row_length` tokens.
+      data: of `pair_packing.pack_pairs` or `tokenise.tokenise_files`, in rows of `config.row_length` tokens. With the
+        pairs of `baselines.orm_rows` the model is the paper's ORM.
       init: the policy of the same round (section 3.4.1), whose LM head is replaced by a scalar one. None
         starts from nothing, with a head of zeros.
       mesh: by default the one that is set.
@@ -92,9 +93,7 @@ def train_ppm(
     """
     loss = functools.partial(ppm_loss, model_config, rule=rule, remat=config.remat, dropout=head.dropout)
     first = None if init is None else first_params(model_config, init, head, config.seed)
-    settings: dict[str, Any] = {"squash": rule.squash, "reduction": rule.reduction}
-    if head != ZERO_HEAD:  # runs that never heard of other heads say nothing about theirs
-        settings["value_head"] = dataclasses.asdict(head)
+    settings = {"squash": rule.squash, "reduction": rule.reduction} | head_settings(head)
     task = Task("value", loss, settings, drops=head.dropout > 0)
     return train(config, model_config, first, data, task, workdir, mesh, tokenizer, held_out)
 
@@ -106,6 +105,11 @@ def first_params(config: ModelConfig, policy: Params, head: PpmHead, seed: int) 
     drawn = head.weight_mean + head.weight_std * jax.random.normal(jax.random.key(seed), zeros.shape)
     first = {"value_weight": drawn.astype(zeros.dtype), "value_bias": jnp.full_like(bias, head.bias)}
     return params | {"outer": params["outer"] | first}
+
+
+def head_settings(head: PpmHead) -> dict[str, Any]:
+    """What a model's `config.json` says about its head: nothing about the plain one."""
+    return {} if head == ZERO_HEAD else {"value_head": dataclasses.asdict(head)}
 
 
 def ppm_loss(
@@ -122,11 +126,18 @@ def ppm_loss(
     mean of r+ - r-; both are weighted like the loss. `dropout` acts on a batch that brings keys, as those of training
     do; held-out data come without.
     """
-    mask = packed_mask(batch["positions"], batch["segments"], batch["branches"])
+    return ranking_loss(token_scores(config, params, batch, remat, dropout), batch, rule)
+
+
+def token_scores(
+    config: ModelConfig, params: Params, batch: Batch, remat: bool, dropout: float
+) -> Float[Array, "B L"]:
+    """The raw score of every token of packed rows, with or without branches."""
+    mask = packed_mask(batch["positions"], batch["segments"], batch.get("branches"))
     hidden = decoder.hidden_states(config, params, batch["tokens"], batch["positions"], mask, remat=remat)
     if dropout and DROPOUT_KEYS in batch:
         hidden = drop(hidden, batch[DROPOUT_KEYS], dropout)
-    return ranking_loss(decoder.values(params, hidden), batch, rule)
+    return decoder.values(params, hidden)
 
 
 def ranking_loss(

@@ -82,6 +82,11 @@ class Tokenizer:
         """`encode` of many texts, in parallel."""
         return [encoding.ids for encoding in self.backend.encode_batch(list(texts), add_special_tokens=False)]
 
+    def encode_with_ends(self, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """Of each text its ids, and for each id the number of characters up to its end."""
+        encodings = self.backend.encode_batch(list(texts), add_special_tokens=False)
+        return [(encoding.ids, [end for _, end in encoding.offsets]) for encoding in encodings]
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text, tags included. Bytes that are no UTF-8 become U+FFFD."""
         return self.backend.decode(list(ids), skip_special_tokens=False)

@@ -20,8 +20,10 @@ def grow() -> Grow:
     Every answer is backed up once, so Q of a step is (right - wrong) / answers below it.
     """
 
-    def make(plan: dict, index: int = 0, problem_id: str = "p", source: str = "gsm8k") -> Tree:
-        tree = new_tree(Problem(problem_id, "What?", "1", source=source), SearchConfig(), index=index)
+    def make(
+        plan: dict, index: int = 0, problem_id: str = "p", source: str = "gsm8k", question: str = "What?"
+    ) -> Tree:
+        tree = new_tree(Problem(problem_id, question, "1", source=source), SearchConfig(), index=index)
 
         def add(parent: int, children: dict) -> None:
             for name, below in children.items():
