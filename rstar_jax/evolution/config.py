@@ -52,7 +52,8 @@ class EvolutionConfig:
     """A run. Everything random is a function of `seed`.
 
     pairs_from: the preference pairs that a round's PPM learns: those of this round (section 3.4.2), or of all rounds
-    so far, where a round has too few of them to learn from.
+    so far, where a round has too few of them to learn from. ppm_held_out: share of the problems (0 to 1) whose pairs no
+    PPM learns; how it orders them is in its metrics.jsonl after each epoch.
     """
 
     name: str
@@ -69,6 +70,7 @@ class EvolutionConfig:
     policy_training: TrainConfig = PAPER_POLICY
     ppm_training: TrainConfig = PAPER_PPM
     ppm_loss: PpmLoss = PAPER_LOSS
+    ppm_held_out: float = 0.0
     evaluation: EvaluationPlan = EvaluationPlan()
     engine: EngineConfig = EngineConfig()  # of the policy
     scoring: EngineConfig = EngineConfig()  # of the PPM

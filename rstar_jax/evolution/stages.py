@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import jax
 
 from rstar_jax.datasets.build import build
+from rstar_jax.datasets.held_out import split_pairs
 from rstar_jax.datasets.outcomes import by_problem
 from rstar_jax.datasets.packing import pack_sft, tokenise_sft
 from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
@@ -122,11 +123,11 @@ def fit_ppm(lab: Lab, round: Round) -> None:
     if is_finished(folder):
         return
     files = [lab.run.data(number) / "pairs.jsonl" for number in lab.config.pair_rounds(round.number)]
-    rows, config = [row for file in files for row in read_jsonl(file)], _seeded(lab, lab.config.ppm_training)
-    data = pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed)
-    policy = load_model(lab.run.policy(round.number), lab.mesh)[1]
-    rule = lab.config.ppm_loss
-    train_ppm(data, lab.model_config, folder, lab.tokenizer, init=policy, config=config, rule=rule)
+    config, rule = _seeded(lab, lab.config.ppm_training), lab.config.ppm_loss
+    sides = split_pairs((row for file in files for row in read_jsonl(file)), lab.config.ppm_held_out, lab.config.seed)
+    data, judged = (pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed) for rows in sides)
+    policy, held_out = load_model(lab.run.policy(round.number), lab.mesh)[1], judged if judged.n_rows else None
+    train_ppm(data, lab.model_config, folder, lab.tokenizer, init=policy, config=config, rule=rule, held_out=held_out)
 
 
 async def evaluate_models(
