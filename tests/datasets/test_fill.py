@@ -21,7 +21,7 @@ with_samples = pytest.mark.skipif(not SHARED.exists(), reason="the released samp
 
 
 def drawn(name: str) -> list[dict]:
-    """Many rows from the few samples: each row one of them, told apart by its question."""
+    """Many rows from the few samples: each is one of them."""
     samples = json.loads((SHARED / "official" / name).read_text())
     return [samples[number] for number in np.random.default_rng(0).integers(0, len(samples), N)]
 
