@@ -1,7 +1,9 @@
 """Models by name: a Hugging Face folder, a Hub id, or a finished model of a run; all of them load the same way.
 
 A finished model of a run is a folder with `params/` (Orbax), `config.json` and, where one was given, the tokenizer;
-`config.json` is written last, so a folder that has it is whole. `models.convert` turns either kind into the other.
+`config.json` is written last, so a folder that has it is whole. The folder `checkpoints` of a run under way is a model
+too: it has the same files, and the states of the training instead of `params/`. `models.convert` turns either kind into
+the other.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 import jax
 from etils import epath
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from orbax.checkpoint import v1 as ocp
 
@@ -26,6 +29,7 @@ from rstar_jax.models.pretrained.files import TensorFiles
 from rstar_jax.models.pretrained.load import load_weights
 from rstar_jax.models.pretrained.value_head import has_value_head
 from rstar_jax.models.rope import LongRope
+from rstar_jax.models.saved import newest_readable
 from rstar_jax.models.sharding import shardings
 from rstar_jax.models.vocabulary import NewRows, resize
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
@@ -55,9 +59,21 @@ def save_model(
     """Write a finished model; `settings` go into `config.json` beside the architecture."""
     folder = epath.Path(folder).absolute()
     ocp.save(folder / "params", params, overwrite=True)
-    if tokenizer is not None:
-        tokenizer.save(folder)
-    write_json(folder / "config.json", {"model": config.to_json(), "head": head, **settings})
+    describe_model(folder, config, head, tokenizer, **settings)
+
+
+def describe_model(
+    folder: AnyPath, config: ModelConfig, head: Head, tokenizer: Tokenizer | None = None, **settings: Any
+) -> None:
+    """Write what a model's folder has besides its weights. With several processes the first writes, and all wait."""
+    folder = epath.Path(folder)
+    if jax.process_index() == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        if tokenizer is not None:
+            tokenizer.save(folder)
+        write_json(folder / "config.json", {"model": config.to_json(), "head": head, **settings})
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f"{folder} is described")
 
 
 def is_finished(folder: AnyPath) -> bool:
@@ -74,7 +90,11 @@ def describe(name: AnyPath, *, dtype: str | None = None, max_length: int | None 
     folder = local_folder(name, weights=False)
     path = folder / "config.json"
     if not path.exists():
-        raise InputError(f"{folder} holds no model (no config.json)")
+        saved = folder / "checkpoints"
+        under_way = f"; its training is under way, and the newest it has saved is {saved}"
+        raise InputError(
+            f"{folder} holds no model (no config.json){under_way if (saved / 'config.json').exists() else ''}"
+        )
     found = read_json(path)
     if "model" in found and "head" in found:
         config = ModelConfig.from_json(found["model"])
@@ -115,7 +135,7 @@ def load_model(
     """A model's architecture and weights, without anything of its optimizer.
 
     Args:
-      name: a folder of either kind, or a Hub id.
+      name: a folder of either kind (`…/checkpoints` of a run under way too), or a Hub id.
       mesh: where the weights go; by default the one that is set. Each host reads its devices' parts only.
       dtype: of parameters and computation; by default as stored.
       max_length: the longest context that it will be used with; see `pretrained.config.from_hugging_face`.
@@ -128,11 +148,21 @@ def load_model(
     if not found.is_run:
         return found.config, load_weights(found.folder, found.config, found.head, mesh, stacked)
     abstract = abstract_params(found.config, found.head, mesh)
-    params = ocp.load(found.folder.absolute() / "params", abstract)
+    params = _saved_params(found.folder, abstract)
     if stacked:
         return found.config, params
     with jax.set_mesh(mesh):
         return found.config, jax.jit(functools.partial(unstacked, found.config))(params)
+
+
+def _saved_params(folder: epath.Path, abstract: Params) -> Params:
+    """Of a finished model, or of the newest state of a training that is under way, without its optimizer."""
+    if (folder / "params").exists():
+        return ocp.load(folder.absolute() / "params", abstract)
+    state = newest_readable(folder, {"params": abstract}, partial=True)
+    if state is None:
+        raise InputError(f"{folder} holds no weights that can be read")
+    return state["params"]
 
 
 def abstract_params(config: ModelConfig, head: Head, mesh: Mesh) -> Params:
