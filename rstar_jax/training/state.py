@@ -22,11 +22,20 @@ from rstar_jax.models.store import abstract_params
 )
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """Everything that a step changes."""
+    """Everything that a step changes.
+
+    step: steps done. Negative, as ~step, once a step was not finite: the state is frozen and all later steps leave it
+      as it was before that one (`thawed` makes it a state to save).
+    """
 
     step: jax.Array  # a ShapeDtypeStruct in an abstract state, as all leaves
     params: Params
     opt_state: Any
+
+
+def thawed(state: TrainState) -> TrainState:
+    """A frozen state as it was before the step that froze it."""
+    return dataclasses.replace(state, step=jax.device_put(~state.step, state.step.sharding))
 
 
 def abstract_state(

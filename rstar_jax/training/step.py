@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -14,7 +15,11 @@ from rstar_jax.training.state import TrainState
 
 
 def compile_step(loss: LossFn, optimizer: optax.GradientTransformation, abstract: TrainState) -> Any:
-    """(state, batch, learning rate) -> (next state, metrics), donating the state."""
+    """(state, batch, learning rate) -> (next state, metrics), donating the state.
+
+    Where loss or gradient is not finite, the state stays what it was and is frozen (see `TrainState`): the host learns
+    of it a step later, and the step in between must not spoil what is to be saved.
+    """
 
     def step(state: TrainState, batch: Batch, rate: jax.Array) -> tuple[TrainState, Sums]:
         gradient, sums = _summed_gradient(loss, state.params, batch)
@@ -24,10 +29,16 @@ def compile_step(loss: LossFn, optimizer: optax.GradientTransformation, abstract
         metrics["gradient_norm"] = optax.tree.norm(gradient)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = jax.tree.map(lambda leaf, up: (leaf - rate * up).astype(leaf.dtype), state.params, updates)
-        return TrainState(state.step + 1, params, opt_state), metrics
+        return _unless_failed(state, TrainState(state.step + 1, params, opt_state), metrics), metrics
 
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     return jax.jit(step, donate_argnums=0, in_shardings=(places, None, None), out_shardings=(places, None))
+
+
+def _unless_failed(state: TrainState, after: TrainState, metrics: Sums) -> TrainState:
+    finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
+    stays = dataclasses.replace(state, step=jnp.where(state.step < 0, state.step, ~state.step))
+    return jax.tree.map(lambda new, old: jnp.where(finite & (state.step >= 0), new, old), after, stays)
 
 
 def _summed_gradient(loss: LossFn, params: Params, batch: Batch) -> tuple[Params, Sums]:
