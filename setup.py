@@ -37,8 +37,16 @@ setup(
         "matplotlib>=3.9",
     ],
     extras_require={
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "datasets>=3", "torch==2.13.0"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6",
+            "datasets>=3",
+            "torch==2.13.0",
+            "tensorboardX>=2.6.2",
+        ],
         "serve": ["torch==2.13.0", "transformers[serving]>=5.0,<6"],  # for the slow test of the bootstrap server
+        "tensorboard": ["tensorboardX>=2.6.2"],  # training writes curves beside metrics.jsonl; needs no TensorFlow
         "topology": ["libtpu==0.0.42.*"],  # compiles for TPUs that are not there; Linux on x86-64
         "peers": ["torch==2.13.0", "google-tunix==0.1.7"],  # for experiments/benchmarks/generation.py
         "dev": ["ruff>=0.8", "pyright>=1.1.390"],

@@ -65,6 +65,9 @@ _OVERRIDES = (
     "learning_rate",
     "checkpoint_every",
     "log_every",
+    "grace_seconds",
+    "profile_step",
+    "profile_steps",
 )
 
 
@@ -83,6 +86,8 @@ class Flags:
       phi3: the paper's settings for Phi3-mini (policy only).
       held_out: share of the problems that are held out and reported on.
       max_steps: stop, with the schedule at its end, after so many steps.
+      grace_seconds: what the machine gives between SIGTERM and SIGKILL.
+      profile_step, profile_steps: leave a profile of so many steps from that one on in OUT/model/profile.
       mesh: sizes of the axes data, fsdp, tensor.
       weights: dtype of the weights and of what the optimizer keeps.
       dtype: of the computation; by default as the model is stored.
@@ -103,6 +108,9 @@ class Flags:
     learning_rate: float | None = None
     checkpoint_every: int | None = None
     log_every: int | None = None
+    grace_seconds: float | None = None
+    profile_step: int | None = None
+    profile_steps: int | None = None
     seed: int = 0
     mesh: tuple[int, int, int] = (1, 1, 1)
     weights: Literal["float32", "bfloat16"] = "float32"

@@ -50,6 +50,9 @@ class TrainConfig:
       checkpoint_every: steps between saves.
       log_every: steps between lines of `metrics.jsonl`.
       save_on_sigterm: on SIGTERM, save at the end of the step and exit with code 0.
+      grace_seconds: what the machine gives between SIGTERM and SIGKILL. A run that needed longer to save says so.
+      profile_step: trace from this step (from 1) into the folder `profile`; None traces nothing.
+      profile_steps: how many steps.
     """
 
     epochs: int = 2
@@ -72,6 +75,9 @@ class TrainConfig:
     checkpoint_every: int = 500
     log_every: int = 1
     save_on_sigterm: bool = True
+    grace_seconds: float = 30.0
+    profile_step: int | None = None
+    profile_steps: int = 3
 
     def __post_init__(self) -> None:
         counts = (
@@ -82,12 +88,14 @@ class TrainConfig:
             "loss_chunk",
             "checkpoint_every",
             "log_every",
+            "profile_steps",
         )
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.max_steps is not None and self.max_steps < 1:
-            raise ValueError(f"max_steps={self.max_steps} must be at least 1")
+        for name in ("max_steps", "profile_step"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name}={value} must be at least 1")
 
 
 PAPER_POLICY = TrainConfig()

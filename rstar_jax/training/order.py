@@ -25,9 +25,13 @@ class Plan:
         return done % self.steps_per_epoch == 0 or done == self.n_steps
 
 
-def plan(config: TrainConfig, dataset: PackedData, mesh: Mesh) -> Plan:
+def plan(config: TrainConfig, dataset: PackedData, mesh: Mesh, begun: int | None = None) -> Plan:
     """As many rows per step as hold `batch_size` examples on average, in whole numbers per device and
     microbatch.
+
+    Args:
+      begun: rows per step of the run that is continued, perhaps on another mesh. They stay, if this mesh and these
+        microbatches divide them.
 
     Raises:
       InputError: the dataset is empty.
@@ -36,7 +40,7 @@ def plan(config: TrainConfig, dataset: PackedData, mesh: Mesh) -> Plan:
         raise InputError(f"no training data: {dataset.dropped} examples, all longer than a row, and no other")
     unit = mesh.shape["data"] * mesh.shape["fsdp"] * config.microbatches
     wanted = config.batch_size * dataset.n_rows / dataset.examples
-    rows = max(1, round(wanted / unit)) * unit
+    rows = begun if begun and begun % unit == 0 else max(1, round(wanted / unit)) * unit
     steps = -(-dataset.n_rows // rows)
     n_steps = steps * config.epochs
     return Plan(rows, steps, n_steps if config.max_steps is None else min(n_steps, config.max_steps))

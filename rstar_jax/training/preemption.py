@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -22,7 +23,7 @@ class Preemption:
         several = jax.process_count() > 1
         self._agree = enabled and several
         self._listen = enabled and not several and threading.current_thread() is threading.main_thread()
-        self._signalled = False
+        self._noticed: float | None = None
         self._former: Any = None
 
     def __enter__(self) -> Preemption:
@@ -36,7 +37,20 @@ class Preemption:
 
     def reached(self, step: int) -> bool:
         """Whether to save and leave after `step`. Every process must ask after every step."""
-        return multihost_utils.reached_preemption_sync_point(step) if self._agree else self._signalled
+        if self._agree and multihost_utils.reached_preemption_sync_point(step):
+            self._note()
+        return self.noticed
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._signalled = True
+    @property
+    def noticed(self) -> bool:
+        """Whether SIGTERM has come; with several processes, whether they have stopped for it."""
+        return self._noticed is not None
+
+    @property
+    def seconds_since(self) -> float:
+        """Since SIGTERM came; with several processes, since they agreed to stop."""
+        return 0.0 if self._noticed is None else time.monotonic() - self._noticed
+
+    def _note(self, number: int | None = None, frame: FrameType | None = None) -> None:
+        if self._noticed is None:
+            self._noticed = time.monotonic()

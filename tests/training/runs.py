@@ -1,14 +1,19 @@
 """A training run that takes a second, for the tests of the loop.
 
-`python runs.py WORKDIR STEP` is a run that kills itself when it asks for the rows of STEP.
+`python runs.py WORKDIR kill-at STEP` is a run that kills itself when it asks for the rows of STEP;
+`python runs.py WORKDIR kill-in-save SECONDS` so long after the first temporary folder of a save has appeared;
+`python runs.py WORKDIR slow SECONDS` one whose steps take so long.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import pathlib
 import signal
 import sys
+import threading
+import time
 from typing import Any
 
 import jax
@@ -41,10 +46,13 @@ def first_params() -> Params:
     return jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape).astype(leaf.dtype), shapes)
 
 
-def run(workdir: Any, config: TrainConfig = CONFIG, init: Params | None = None) -> Params:
+LOSS = functools.partial(sft_loss, MODEL, remat=False)
+
+
+def run(workdir: Any, config: TrainConfig = CONFIG, init: Params | None = None, loss: Any = LOSS) -> Params:
     """Train the small model, on one device, in `workdir`."""
     init = first_params() if init is None else init
-    task = loop.Task("lm", functools.partial(sft_loss, MODEL, remat=False))
+    task = loop.Task("lm", loss)
     return loop.train(config, MODEL, init, dataset(), task, workdir, make_mesh())
 
 
@@ -60,7 +68,36 @@ def at_step(step: int, action: Any) -> Any:
     return rows
 
 
-if __name__ == "__main__":
+kill = functools.partial(os.kill, os.getpid(), signal.SIGKILL)
+
+
+def kill_in_save(folder: pathlib.Path, seconds: float) -> None:
+    """Wait for a save to begin, and a little longer."""
+    while not any(folder.glob("*orbax-checkpoint-tmp*")):
+        time.sleep(0.0005)
+    time.sleep(seconds)
+    kill()
+
+
+def slow_loss(seconds: float) -> Any:
+    """The same loss, but a step waits on the device."""
+
+    def loss(params: Params, batch: Any) -> Any:
+        jax.debug.callback(lambda: time.sleep(seconds))
+        return LOSS(params, batch)
+
+    return loss
+
+
+def main(workdir: str, deed: str, value: float) -> None:
     jax.config.update("jax_platforms", "cpu")
-    loop.batch_rows = at_step(int(sys.argv[2]), functools.partial(os.kill, os.getpid(), signal.SIGKILL))
-    run(sys.argv[1])
+    if deed == "kill-at":
+        loop.batch_rows = at_step(int(value), kill)
+    if deed == "kill-in-save":
+        watched = (pathlib.Path(workdir) / "checkpoints", value)
+        threading.Thread(target=kill_in_save, args=watched, daemon=True).start()
+    run(workdir, loss=slow_loss(value) if deed == "slow" else LOSS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

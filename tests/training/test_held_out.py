@@ -59,12 +59,18 @@ def test_a_line_an_epoch_and_the_same_weights(tmp_path, monkeypatch) -> None:
     assert [(line["step"], line["epoch"]) for line in lines] == [(6, 1), (12, 2)]
     assert lines[1]["held_out_loss"] < lines[0]["held_out_loss"]
 
-    with monkeypatch.context() as patch:  # stopped in the step behind the first line, which is saved with it
-        patch.setattr(loop, "batch_rows", runs.at_step(6, functools.partial(signal.raise_signal, signal.SIGTERM)))
-        with pytest.raises(SystemExit):
-            run(tmp_path / "stopped", some(5))
-    jax.tree.map(np.testing.assert_array_equal, run(tmp_path / "stopped", some(5)), plain)
-    assert held_out_rows(tmp_path / "stopped") == lines
+    # Stopped in the step behind the first line, which is saved with it; or in the one before, where the line has to
+    # wait for the next start, as the machine does not.
+    for step, n_lines in ((6, 1), (5, 0)):
+        folder = tmp_path / f"stopped in {step}"
+        with monkeypatch.context() as patch:
+            stop = functools.partial(signal.raise_signal, signal.SIGTERM)
+            patch.setattr(loop, "batch_rows", runs.at_step(step, stop))
+            with pytest.raises(SystemExit):
+                run(folder, some(5))
+        assert held_out_rows(folder) == lines[:n_lines]
+        jax.tree.map(np.testing.assert_array_equal, run(folder, some(5)), plain)
+        assert held_out_rows(folder) == lines
 
 
 def test_a_limit_of_steps_ends_the_run_and_its_schedule(tmp_path) -> None:
