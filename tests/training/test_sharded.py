@@ -7,15 +7,29 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 
-def test_eight_devices_train_what_one_trains(tmp_path) -> None:
-    script = pathlib.Path(__file__).with_name("sharded.py")
+
+def run(script: str, *arguments: object) -> None:
     flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
     found = subprocess.run(
-        [sys.executable, script, tmp_path],
+        [sys.executable, pathlib.Path(__file__).with_name(script), *map(str, arguments)],
         env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=580,
     )
     assert found.stdout.strip().endswith("equal"), found.stderr[-3000:]
+
+
+def test_eight_devices_train_what_one_trains(tmp_path) -> None:
+    run("sharded.py", tmp_path, "mixed")
+
+
+@pytest.mark.slow
+def test_each_axis_alone_trains_what_one_device_trains(tmp_path) -> None:
+    run("sharded.py", tmp_path, "data", "fsdp", "tensor")
+
+
+def test_a_run_goes_on_on_another_mesh(tmp_path) -> None:
+    run("meshes.py", tmp_path)
