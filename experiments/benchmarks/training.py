@@ -14,7 +14,8 @@
   a tiny model: the command works, and no more is shown.
 
 Solutions and pairs are random tokens in the lengths of the samples that the authors published, or of whole files
-(`--sft`, `--pairs`, `--tokenizer`). Contenders take turns; medians of the repeats, with the least and the greatest.
+(`--sft`, `--pairs`, `--tokenizer`; then row lengths of `SFT` and `PPM` must suit them). Contenders take turns; medians
+of the repeats, with the least and the greatest.
 
 Hardware: two CPU cores; under a minute with --quick (a smaller model and workload, to see that all runs), about 30
 minutes without. Targets: at least the tokens/s of Tunix, more than the Trainer; 3 times the pairs/s; 50 % MFU.
@@ -44,12 +45,12 @@ from rstar_jax.models.sharding import make_mesh
 MODEL = ModelConfig(
     vocab_size=8192, d_model=512, n_layers=6, n_heads=8, n_kv_heads=2, head_dim=64, d_ff=1408, rope_theta=1e6
 )
+PACKED = [Way("packed", at_once, length) for length in (512, 544, 1024) for at_once in (1, 2)]
 SFT = training_sft.Workload(
     MODEL,
     {
-        "ours": [Way("packed", at_once, length) for length in (512, 1024) for at_once in (1, 2, 4)],
-        "tunix": [Way("packed", at_once, length) for length in (512, 1024) for at_once in (1, 2, 4)]
-        + [Way("padded", at_once, 512) for at_once in (2, 8)],
+        "ours": PACKED,
+        "tunix": [*PACKED, Way("padded", 2, 512), Way("padded", 8, 512)],
         "transformers": [Way("padded", at_once) for at_once in (1, 2, 4, 8)] + [Way("packed", 2), Way("packed", 4)],
     },
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -83,29 +83,29 @@ def set_sizes(file: pathlib.Path, tokenizer: str) -> list[SetSize]:
 
 
 def _set_size(group: Group, n_better: int, n_worse: int) -> SetSize:
-    def tails(side: int, count: int) -> tuple[int, ...]:
-        shown = [len(group.texts[i]) - group.trunk for i in dict.fromkeys(pair[side] for pair in group.pairs)]
+    def tails(texts: Iterable[int], count: int) -> tuple[int, ...]:
+        shown = [len(group.texts[i]) - group.trunk for i in dict.fromkeys(texts)]
         return tuple(shown[i % len(shown)] for i in range(max(count, len(shown))))
 
-    return SetSize(group.trunk, tails(0, n_better), tails(1, n_worse))
+    better, worse = (better for better, _, _ in group.pairs), (worse for _, worse, _ in group.pairs)
+    return SetSize(group.trunk, tails(better, n_better), tails(worse, n_worse))
 
 
 def make_solutions(
     sizes: Sequence[SolutionSize], count: int, vocab_size: int, rng: np.random.Generator
 ) -> list[TokenisedSolution]:
-    """So many solutions, each as long as one of `sizes`. Token 0 is padding and does not occur."""
-    chosen = [sizes[int(i)] for i in rng.integers(0, len(sizes), count)]
+    """So many solutions, as long as `sizes` in turn. Token 0 is padding and does not occur."""
     return [
         TokenisedSolution(
             rng.integers(1, vocab_size, size.prompt + size.written + size.printed).tolist(),
             [False] * size.prompt + [True] * size.written + [False] * size.printed,
         )
-        for size in chosen
+        for size in (sizes[i % len(sizes)] for i in range(count))
     ]
 
 
 def make_groups(sizes: Sequence[SetSize], count: int, vocab_size: int, rng: np.random.Generator) -> list[Group]:
-    """So many sets, each as long as one of `sizes`, all of them in turn. Texts differ from the end of the trunk on."""
+    """So many sets, as long as `sizes` in turn. Texts differ from the end of the trunk on."""
     return [_group(sizes[i % len(sizes)], vocab_size, rng) for i in range(count)]
 
 

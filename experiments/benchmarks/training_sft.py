@@ -39,8 +39,8 @@ class Workload:
     config: TrainConfig = TrainConfig(learning_rate=1e-4, schedule="constant", remat=False)
 
     def batches(self, sizes: Sequence[SolutionSize], count: int) -> list[Solutions]:
-        rng = np.random.default_rng(0)
-        return [make_solutions(sizes, self.batch, self.model.vocab_size, rng) for _ in range(count)]
+        solutions = make_solutions(sizes, count * self.batch, self.model.vocab_size, np.random.default_rng(0))
+        return [solutions[at : at + self.batch] for at in range(0, len(solutions), self.batch)]
 
 
 def targets(batches: Sequence[Solutions]) -> int:
