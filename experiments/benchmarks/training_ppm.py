@@ -80,8 +80,8 @@ class Workload:
     model: ModelConfig
     sets: int = 5
     released_sets: int = 1
-    lengths: tuple[int, ...] = (1024, 2048)
-    at_once: tuple[int, ...] = (1, 2, 4)
+    lengths: tuple[int, ...] = (1024, 1600)
+    at_once: tuple[int, ...] = (1, 2)
     released_length: int = 2048
     config: TrainConfig = TrainConfig(learning_rate=1e-4, schedule="constant", remat=False)
 
