@@ -43,6 +43,7 @@ from rstar_jax.inference.config import Sampling
 from rstar_jax.inference.engine import PolicyEngine
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, hidden_states, logits, parameter_count
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import make_mesh
 
 
@@ -106,7 +107,7 @@ def gap(model: ModelConfig, params: Params, context: Sequence[int], one: int, ot
     """By how much our logit of a next token exceeds another's."""
     tokens, length = jnp.array([context]), len(context)
     with jax.set_mesh(make_mesh()):
-        hidden = hidden_states(model, params, tokens, jnp.arange(length)[None], jnp.tri(length, dtype=bool)[None])
+        hidden = hidden_states(model, params, tokens, PackedRows(jnp.arange(length)[None], jnp.ones_like(tokens)))
         scores = np.asarray(logits(model, params, hidden)[0, -1])
     return float(scores[one] - scores[other])
 

@@ -30,8 +30,8 @@ from rstar_jax.evolution.bootstrap.methods import FAMILY_METHODS, METHODS, read
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import read_json, write_json
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import load_model
 from rstar_jax.problems.files import read_problems
@@ -116,8 +116,7 @@ def log_likelihood(
 ) -> Float[Array, " B"]:
     """Sum of the log-probabilities of the tokens of each row's step."""
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
-    mask = packed_mask(positions, jnp.ones_like(tokens))
-    hidden = decoder.hidden_states(config, params, tokens, positions, mask)
+    hidden = decoder.hidden_states(config, params, tokens, PackedRows(positions, jnp.ones_like(tokens)))
     chances = jax.nn.log_softmax(decoder.logits(config, params, hidden))[:, :-1]
     chosen = tokens[:, 1:, None] == jnp.arange(chances.shape[-1])  # needs no gather from a sharded array
     return jnp.sum(jnp.where(chosen & step[:, 1:, None], chances, 0.0), axis=(1, 2))

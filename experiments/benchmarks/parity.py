@@ -32,9 +32,9 @@ from rstar_jax.errors import InputError, run_main
 from rstar_jax.files import write_json
 from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.inference.engine import PolicyEngine
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, hidden_states, logits
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.published import PUBLISHED
 from rstar_jax.models.sharding import RULES, make_mesh
 from rstar_jax.models.store import load_model
@@ -79,8 +79,8 @@ def ours(config: ModelConfig, params: Params, tokens: np.ndarray, first: int) ->
 
     @jax.jit
     def run(params: Params) -> jax.Array:
-        mask = packed_mask(positions, jnp.ones_like(positions))
-        return logits(config, params, hidden_states(config, params, placed, positions, mask))
+        rows = PackedRows(positions, jnp.ones_like(positions))
+        return logits(config, params, hidden_states(config, params, placed, rows))
 
     return np.asarray(run(params))[..., : config.vocab_size]
 

@@ -41,9 +41,9 @@ from rstar_jax.files import write_json
 from rstar_jax.inference.config import EngineConfig
 from rstar_jax.inference.engine import PPMEngine
 from rstar_jax.inference.layout import over_batch
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, hidden_states, init_params, parameter_count, value_params, values
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import make_mesh
 
 MODEL = ModelConfig(
@@ -107,8 +107,8 @@ def _rounded(length: int) -> int:
 def _score_rows(config: ModelConfig, params: Params, tokens: jax.Array, ends: jax.Array) -> jax.Array:
     tokens, ends = over_batch((tokens, ends))
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
-    mask = packed_mask(positions, (positions <= ends[:, None]).astype(jnp.int32))
-    hidden = hidden_states(config, params, tokens, positions, mask)
+    rows = PackedRows(positions, (positions <= ends[:, None]).astype(jnp.int32))
+    hidden = hidden_states(config, params, tokens, rows)
     return values(params, jax.vmap(lambda row, end: row[end])(hidden, ends))
 
 

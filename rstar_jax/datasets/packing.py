@@ -4,7 +4,7 @@ compiles once.
 Examples are put into rows first-fit in a seeded random order, so that the two solutions of a problem rarely
 meet in a batch; of a few hundred that follow each other in it, the longest come first, which leaves fewer gaps. Each
 example is a segment of its row (numbered from 1; 0 is padding) and sees nobody else
-(`models.attention.packed_mask`). What is longer than a row is dropped and counted, never cut: a solution
+(`models.packed_rows.packed_mask`). What is longer than a row is dropped and counted, never cut: a solution
 without its end would teach the policy to stop anywhere.
 
 Shape letters: R rows, L tokens of a row.

@@ -1,10 +1,94 @@
-"""Attention and its masks: the `jax.numpy` reference, which runs on every platform."""
+"""Attention of whole packed rows. One function chooses how, by the platform of the devices that the rows are on.
+
+    reference   `jax.numpy`, every platform: the oracle of the tests. Scores are [B, K, G, L, L]
+    splash      TPU (`kernels.tpu`). There is no array of L x L numbers at all
+    cudnn       GPU, half precision (`kernels.gpu`). There is one mask of [B, L, L] for all layers
+
+On a GPU, what cuDNN has no kernel for (float32; `kernels.gpu.takes`) runs as the reference does. Kernels run under
+`shard_map`: a shard has its own rows and heads, and nothing is communicated.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, Literal
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jax.ad_checkpoint import checkpoint_name
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Bool, Float
+
+from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.kernels import gpu, tpu
+from rstar_jax.models.packed_rows import PackedRows, packed_mask, reach
+from rstar_jax.models.remat import HEADS
+from rstar_jax.models.sharding import RULES
+
+Implementation = Literal["reference", "splash", "cudnn"]
+SelfAttention = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+"""(q [B, L, K, G, h], k and v [B, L, K, h]) -> heads [B, L, K, G, h]."""
+
+QUERIES = P(RULES.batch, None, RULES.kv_heads, None, None)
+KEYS = P(RULES.batch, None, RULES.kv_heads, None)
+ROWS = P(RULES.batch, None)
+MASK = P(RULES.batch, None, None)
+
+
+def self_attention(
+    config: ModelConfig, rows: PackedRows, implementation: Implementation | None = None
+) -> SelfAttention:
+    """What every layer of a model does with its queries, keys and values.
+
+    What does not depend on the layer (masks, and what kernels have in their place) is computed here, once.
+
+    Args:
+      implementation: None chooses by the devices of the mesh that `rows` are on.
+    """
+    if implementation is None:
+        implementation = choose(config, platform_of(rows.positions))
+    if implementation == "reference":
+        return _named(functools.partial(attention, mask=packed_mask(rows, config.window)))
+    if implementation == "cudnn":
+        return _cudnn(config, rows)
+    return splash(config, rows)
+
+
+def choose(config: ModelConfig, platform: str) -> Implementation:
+    """The fastest form that a platform ("tpu", "gpu", "cpu", …) has for a model."""
+    if platform == "tpu":
+        return "splash"
+    if platform in ("gpu", "cuda") and gpu.takes(config.compute_dtype, config.head_dim):
+        return "cudnn"
+    return "reference"
+
+
+def platform_of(x: jax.Array) -> str:
+    """Platform of the mesh that an array is on, which may be one of a topology's chips or have no chips at all.
+
+    An `AbstractMesh` that does not say (`abstract_device`) has the platform that jit would run on.
+    """
+    device = jax.typeof(x).sharding.mesh.abstract_device
+    return jax.default_backend() if device is None else device.platform
+
+
+def splash(config: ModelConfig, rows: PackedRows, **settings: Any) -> SelfAttention:
+    """Splash attention over all shards. settings: of `kernels.tpu.attend`, for tests."""
+    attend = functools.partial(tpu.attend, window=config.window, name=HEADS, **settings)
+    where = jax.sharding.reshard((reach(rows, config.window), rows.branches), ROWS)
+    local = jax.shard_map(attend, in_specs=(QUERIES, KEYS, KEYS, ROWS, ROWS), out_specs=QUERIES, check_vma=False)
+    return _named(lambda q, k, v: local(q, k, v, *where))
+
+
+def _cudnn(config: ModelConfig, rows: PackedRows) -> SelfAttention:
+    mask = jax.sharding.reshard(packed_mask(rows, config.window), MASK)
+    local = jax.shard_map(gpu.attend, in_specs=(QUERIES, KEYS, KEYS, MASK), out_specs=QUERIES, check_vma=False)
+    return _named(lambda q, k, v: local(q, k, v, mask))
+
+
+def _named(attend: SelfAttention) -> SelfAttention:
+    return lambda q, k, v: checkpoint_name(attend(q, k, v), HEADS)
 
 
 def attention(
@@ -25,25 +109,3 @@ def attention(
     total = jnp.sum(weights, axis=-1, keepdims=True)
     out = jnp.einsum("BKGLS,BKSh->BKGLh", weights.astype(v.dtype), v, preferred_element_type=jnp.float32)
     return jnp.moveaxis((out / total).astype(v.dtype), 3, 1)
-
-
-def in_window(positions: Int[Array, "B L"], window: int) -> Bool[Array, "B L L"]:
-    """Whether a key is among the last `window` tokens that a query sees, the query's own included."""
-    return positions[:, :, None] - positions[:, None, :] < window
-
-
-def packed_mask(
-    positions: Int[Array, "B L"], segments: Int[Array, "B L"], branches: Int[Array, "B L"] | None = None
-) -> Bool[Array, "B L L"]:
-    """Who sees whom in a packed row.
-
-    A token sees the tokens of its own segment (0 is padding) at positions up to its own. With `branches`, a segment is
-    a tree of depth two: branch 0 is the trunk that all share, and a token of branch b sees the trunk and branch b only,
-    so that siblings are computed as if each stood alone behind the trunk.
-    """
-    same = (segments[:, :, None] == segments[:, None, :]) & (segments[:, :, None] > 0)
-    causal = positions[:, :, None] >= positions[:, None, :]
-    mask = same & causal
-    if branches is not None:
-        mask &= (branches[:, None, :] == 0) | (branches[:, :, None] == branches[:, None, :])
-    return mask

@@ -15,11 +15,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
-from rstar_jax.models.attention import attention, in_window
+from rstar_jax.models.attention import Implementation, SelfAttention, self_attention
 from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.packed_rows import PackedRows
+from rstar_jax.models.remat import HIDDEN, INPUT, MIDDLE, QKV, Remat, with_remat
 from rstar_jax.models.rope import plain_frequencies
 from rstar_jax.models.sharding import ACTIVATION, RULES, TOKENS, gather
 
@@ -119,7 +122,8 @@ class Mlp(nnx.Module):
 
     def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
         flat = _flat(x)
-        hidden = jax.nn.silu(flat @ _use(self.gate, x)) * (flat @ _use(self.up, x))
+        gate, up = checkpoint_name((flat @ _use(self.gate, x), flat @ _use(self.up, x)), HIDDEN)
+        hidden = jax.nn.silu(gate) * up
         return _unflat(jnp.einsum("TF,FD->TD", hidden, _use(self.down, x), out_sharding=TOKENS), x)
 
 
@@ -133,9 +137,11 @@ class Block(nnx.Module):
         self.mlp_norm = _constant(1.0, (config.d_model,), (None,), config.param_dtype)
         self.mlp = Mlp(config, rngs)
 
-    def __call__(self, x: Array, positions: Array, mask: Array) -> Array:
-        q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), positions)
-        x = x + self.attention.project(attention(q, k, v, mask))
+    def __call__(self, x: Array, positions: Array, attend: SelfAttention) -> Array:
+        x = checkpoint_name(x, INPUT)
+        normed = rms_norm(x, self.attention_norm[...], self.config.norm_eps)
+        q, k, v = checkpoint_name(self.attention.qkv(normed, positions), QKV)
+        x = checkpoint_name(x + self.attention.project(attend(q, k, v)), MIDDLE)
         return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps))
 
     def cached(self, x: Array, positions: Array, cache: Any, attend: Attend) -> tuple[Array, Any]:
@@ -232,19 +238,23 @@ def hidden_states(
     config: ModelConfig,
     params: Params,
     tokens: Int[Array, "B L"],
-    positions: Int[Array, "B L"],
-    mask: Bool[Array, "B L L"],
-    remat: bool = False,
+    rows: PackedRows,
+    remat: Remat = "none",
+    implementation: Implementation | None = None,
 ) -> Float[Array, "B L D"]:
-    """Whole sequences through all layers (scan over N), after the last norm."""
+    """Whole packed rows through all layers (scan over N), after the last norm.
+
+    Args:
+      remat: what the backward pass finds kept; see `models.remat`.
+      implementation: of attention; by default the one for the devices that `rows` are on.
+    """
     graph = _abstract(config, "lm")[0]
-    if config.window is not None:
-        mask = mask & in_window(positions, config.window)
+    attend = self_attention(config, rows, implementation)
 
     def layer(x: Array, block: Params) -> tuple[Array, None]:
-        return nnx.merge(graph, block)(x, positions, mask), None
+        return nnx.merge(graph, block)(x, rows.positions, attend), None
 
-    x, _ = jax.lax.scan(jax.checkpoint(layer) if remat else layer, _embed(config, params, tokens), params["blocks"])
+    x, _ = jax.lax.scan(with_remat(layer, remat), _embed(config, params, tokens), params["blocks"])
     return rms_norm(x, params["outer"]["final_norm"], config.norm_eps)
 
 

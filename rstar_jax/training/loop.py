@@ -97,7 +97,7 @@ def train(
             state = saves.restore(abstract)
             if state is None:
                 state = first_state(model_config, task.head, optimizer, abstract, init, config.seed)
-            step = compile_step(task.loss, optimizer, abstract)
+            step = compile_step(task.loss, optimizer, abstract, config.rounding_seed)
             at_once = steps.rows_per_step // config.microbatches
             judge = None if held_out is None else HeldOut(held_out, task.loss, at_once, mesh)
             speed = Speed(model_config, task.head, mesh)

@@ -18,24 +18,31 @@ _UPDATE_RMS = 0.2  # of AdamW's updates, so that one learning rate suits both (L
 _MOMENTUM = 0.95
 
 
-def scale_by_muon_and_adam(axes: Any, b1: float, b2: float, eps: float) -> optax.GradientTransformation:
+def scale_by_muon_and_adam(
+    axes: Any, b1: float, b2: float, eps: float, mu_dtype: str = "float32"
+) -> optax.GradientTransformation:
     """Updates of root mean square 0.2 for the layers' matrices, Adam's for all else.
 
     Args:
       axes: the parameters' logical axes (`decoder.logical_axes`). A matrix reads or writes the stream ("embed").
+      mu_dtype: of momentum and of Adam's first moments.
     """
     labels = jax.tree.map(_label, axes, is_leaf=_is_axes)
     dimensions = jax.tree.map(
         lambda names: _dimensions(names) if _label(names) == "muon" else optax.MaskedNode(), axes, is_leaf=_is_axes
     )
     return optax.partition(
-        {"muon": _gathered(dimensions), "adam": optax.scale_by_adam(b1=b1, b2=b2, eps=eps)}, labels
+        {
+            "muon": _gathered(dimensions, mu_dtype),
+            "adam": optax.scale_by_adam(b1=b1, b2=b2, eps=eps, mu_dtype=mu_dtype),
+        },
+        labels,
     )
 
 
-def _gathered(dimensions: Any) -> optax.GradientTransformation:
+def _gathered(dimensions: Any, mu_dtype: str) -> optax.GradientTransformation:
     """Muon on whole matrices: orthogonality is a property of all of a matrix, so shards are brought together."""
-    muon = scale_by_muon(beta=_MOMENTUM, weight_dimension_numbers=dimensions)
+    muon = scale_by_muon(beta=_MOMENTUM, weight_dimension_numbers=dimensions, mu_dtype=mu_dtype)
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         places = jax.tree.map(lambda leaf: jax.typeof(leaf).sharding.spec, updates)

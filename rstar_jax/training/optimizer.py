@@ -12,6 +12,17 @@ Whose numbers the presets have:
 
 The released code keeps float32 weights and computes in bfloat16; dtypes are the model's (`models.store.load_base`), not
 a run's. How losses are reduced belongs to the loss (`ppm.PAPER_LOSS`, `ppm.RELEASED_LOSS`).
+
+Bytes of a run's state for each parameter, besides what a step needs while it runs:
+
+    weights                            first moment   second moment   sum
+    float32 (master weights)           4              4               12      computing in bfloat16 or float32
+    float32, moment_dtype="bfloat16"   2              4               10
+    bfloat16                           4              4               10      `rounding="stochastic"`, or little moves
+    bfloat16, moment_dtype="bfloat16"  2              4               8
+
+A step adds its gradient: 4 or 2 bytes as the weights have, and with several microbatches 4 for the sum of theirs.
+(Muon has no second moment for matrices.)
 """
 
 from __future__ import annotations
@@ -21,8 +32,10 @@ import math
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import optax
 
+from rstar_jax.models.remat import Remat
 from rstar_jax.training.muon import scale_by_muon_and_adam
 
 
@@ -44,7 +57,11 @@ class TrainConfig:
       warmup: share of the steps with a rising learning rate.
       weight_decay: of AdamW, on matrices only.
       clip_norm: largest norm of a step's gradient.
-      remat: recompute a layer's activations in the backward pass instead of keeping them.
+      moment_dtype: of the first moments. Second moments are float32 always: they move by a thousandth at a time, which
+        bfloat16 rounds away. What an optimizer computes is float32 whatever the weights are.
+      rounding: of new bfloat16 weights (`ModelConfig.param_dtype`); see `training.rounding`. Other weights have no use
+        for it.
+      remat: what of a layer is kept for the backward pass; see `models.remat`.
       loss_chunk: tokens per row whose logits exist at one time.
       seed: of the data order and of fresh parameters.
       checkpoint_every: steps between saves.
@@ -69,7 +86,9 @@ class TrainConfig:
     b2: float = 0.999
     eps: float = 1e-8
     clip_norm: float = 1.0
-    remat: bool = True
+    moment_dtype: Literal["float32", "bfloat16"] = "float32"
+    rounding: Literal["nearest", "stochastic"] = "nearest"
+    remat: Remat = "full"
     loss_chunk: int = 512
     seed: int = 0
     checkpoint_every: int = 500
@@ -96,6 +115,11 @@ class TrainConfig:
         for name in ("max_steps", "profile_step"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name}={value} must be at least 1")
+
+    @property
+    def rounding_seed(self) -> int | None:
+        """Of stochastic rounding; None rounds to the nearest."""
+        return self.seed if self.rounding == "stochastic" else None
 
 
 PAPER_POLICY = TrainConfig()
@@ -124,16 +148,29 @@ def make_optimizer(config: TrainConfig, axes: Any) -> optax.GradientTransformati
     Args:
       axes: the parameters' logical axes (`decoder.logical_axes`), which tell matrices from norms and biases.
     """
-    if config.optimizer == "adamw":
-        scale = optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps)
-    else:
-        scale = scale_by_muon_and_adam(axes, b1=config.b1, b2=config.b2, eps=config.eps)
+    moments: dict[str, Any] = {"b1": config.b1, "b2": config.b2, "eps": config.eps, "mu_dtype": config.moment_dtype}
+    scale = optax.scale_by_adam(**moments) if config.optimizer == "adamw" else scale_by_muon_and_adam(axes, **moments)
     decayed = jax.tree.map(_is_matrix, axes, is_leaf=lambda x: isinstance(x, tuple))
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        scale,
-        optax.add_decayed_weights(config.weight_decay, mask=decayed),
+    return _in_float32(
+        optax.chain(
+            optax.clip_by_global_norm(config.clip_norm),
+            scale,
+            optax.add_decayed_weights(config.weight_decay, mask=decayed),
+        )
     )
+
+
+def _in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The same as if parameters and gradients were float32: its state and its updates are."""
+
+    def init(params: Any) -> Any:
+        return inner.init(optax.tree.cast(params, jnp.float32))
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        updates, params = optax.tree.cast((updates, params), jnp.float32)
+        return inner.update(updates, state, params)
+
+    return optax.GradientTransformation(init, update)
 
 
 def _is_matrix(axes: tuple[str | None, ...]) -> bool:

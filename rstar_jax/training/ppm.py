@@ -14,9 +14,11 @@ from jaxtyping import Array, Float, Int, UInt32
 from rstar_jax.datasets.packed import PackedData
 from rstar_jax.files import AnyPath
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
+from rstar_jax.models.attention import Implementation
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
+from rstar_jax.models.packed_rows import PackedRows
+from rstar_jax.models.remat import Remat
 from rstar_jax.training.batches import DROPOUT_KEYS
 from rstar_jax.training.loop import Task, train
 from rstar_jax.training.loss import Batch, Sums
@@ -117,24 +119,29 @@ def ppm_loss(
     params: Params,
     batch: Batch,
     rule: PpmLoss = PAPER_LOSS,
-    remat: bool = True,
+    remat: Remat = "full",
     dropout: float = 0.0,
+    implementation: Implementation | None = None,
 ) -> tuple[jax.Array, Sums]:
     """Weighted sum of -log sigmoid(r+ - r-) over the pairs of packed groups.
 
     `accuracy` is the share of pairs that the scores order rightly (equal scores count half), `margin` the
     mean of r+ - r-; both are weighted like the loss. `dropout` acts on a batch that brings keys, as those of training
-    do; held-out data come without.
+    do; held-out data come without. `remat` and `implementation` are those of `decoder.hidden_states`.
     """
-    return ranking_loss(token_scores(config, params, batch, remat, dropout), batch, rule)
+    return ranking_loss(token_scores(config, params, batch, remat, dropout, implementation), batch, rule)
 
 
 def token_scores(
-    config: ModelConfig, params: Params, batch: Batch, remat: bool, dropout: float
+    config: ModelConfig,
+    params: Params,
+    batch: Batch,
+    remat: Remat,
+    dropout: float,
+    implementation: Implementation | None = None,
 ) -> Float[Array, "B L"]:
     """The raw score of every token of packed rows, with or without branches."""
-    mask = packed_mask(batch["positions"], batch["segments"], batch.get("branches"))
-    hidden = decoder.hidden_states(config, params, batch["tokens"], batch["positions"], mask, remat=remat)
+    hidden = decoder.hidden_states(config, params, batch["tokens"], PackedRows.of(batch), remat, implementation)
     if dropout and DROPOUT_KEYS in batch:
         hidden = drop(hidden, batch[DROPOUT_KEYS], dropout)
     return decoder.values(params, hidden)

@@ -15,9 +15,11 @@ from jaxtyping import Array, Bool, Float, Int
 from rstar_jax.datasets.packed import PackedData
 from rstar_jax.files import AnyPath
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
+from rstar_jax.models.attention import Implementation
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
+from rstar_jax.models.packed_rows import PackedRows
+from rstar_jax.models.remat import Remat
 from rstar_jax.training.loop import Task, train
 from rstar_jax.training.loss import Batch, Sums
 from rstar_jax.training.optimizer import PAPER_POLICY, TrainConfig
@@ -49,12 +51,19 @@ def train_policy(
 
 
 def sft_loss(
-    config: ModelConfig, params: Params, batch: Batch, chunk: int = 512, remat: bool = True
+    config: ModelConfig,
+    params: Params,
+    batch: Batch,
+    chunk: int = 512,
+    remat: Remat = "full",
+    implementation: Implementation | None = None,
 ) -> tuple[jax.Array, Sums]:
-    """Sum of -log p(token | before) over the target tokens of packed rows, and the number of targets."""
-    tokens, segments = batch["tokens"], batch["segments"]
-    mask = packed_mask(batch["positions"], segments)
-    hidden = decoder.hidden_states(config, params, tokens, batch["positions"], mask, remat=remat)
+    """Sum of -log p(token | before) over the target tokens of packed rows, and the number of targets.
+
+    `remat` and `implementation` are those of `decoder.hidden_states`.
+    """
+    tokens = batch["tokens"]
+    hidden = decoder.hidden_states(config, params, tokens, PackedRows.of(batch), remat, implementation)
     # The target of a position is its right neighbour. A segment starts with its prompt, so none crosses over.
     targets, wanted = _shift(tokens), _shift(batch["loss_mask"])
     total, hits = chunked_cross_entropy(config, params, hidden, targets, wanted, chunk)

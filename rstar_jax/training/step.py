@@ -11,14 +11,19 @@ import optax
 
 from rstar_jax.models.decoder import Params
 from rstar_jax.training.loss import Batch, LossFn, Sums
+from rstar_jax.training.rounding import rounded, step_key
 from rstar_jax.training.state import TrainState
 
 
-def compile_step(loss: LossFn, optimizer: optax.GradientTransformation, abstract: TrainState) -> Any:
+def compile_step(
+    loss: LossFn, optimizer: optax.GradientTransformation, abstract: TrainState, rounding_seed: int | None = None
+) -> Any:
     """(state, batch, learning rate) -> (next state, metrics), donating the state.
 
     Where loss or gradient is not finite, the state stays what it was and is frozen (see `TrainState`): the host learns
     of it a step later, and the step in between must not spoil what is to be saved.
+
+    rounding_seed: new bfloat16 weights are rounded stochastically; None rounds to the nearest.
     """
 
     def step(state: TrainState, batch: Batch, rate: jax.Array) -> tuple[TrainState, Sums]:
@@ -28,8 +33,10 @@ def compile_step(loss: LossFn, optimizer: optax.GradientTransformation, abstract
         metrics = {name: total / weight for name, total in sums.items()}
         metrics["gradient_norm"] = optax.tree.norm(gradient)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        params = jax.tree.map(lambda leaf, up: (leaf - rate * up).astype(leaf.dtype), state.params, updates)
-        return _unless_failed(state, TrainState(state.step + 1, params, opt_state), metrics), metrics
+        key = None if rounding_seed is None else step_key(rounding_seed, state.step)
+        moved = jax.tree.map(lambda leaf, up: leaf - rate * up, state.params, updates)
+        new = TrainState(state.step + 1, rounded(moved, state.params, key), opt_state)
+        return _unless_failed(state, new, metrics), metrics
 
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     return jax.jit(step, donate_argnums=0, in_shardings=(places, None, None), out_shardings=(places, None))
@@ -52,4 +59,6 @@ def _summed_gradient(loss: LossFn, params: Params, batch: Batch) -> tuple[Params
     if len(batch["tokens"]) == 1:
         return first
     rest = jax.tree.map(lambda x: x[1:], batch)
+    # Sums of many bfloat16 gradients would lose the later ones.
+    first = optax.tree.cast(first, jnp.float32)
     return jax.lax.scan(lambda sums, rows: (jax.tree.map(jnp.add, sums, part(rows)), None), first, rest)[0]

@@ -14,8 +14,8 @@ import pytest
 
 from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.inference.engine import PolicyEngine
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.decoder import hidden_states, init_params, logits
+from rstar_jax.models.packed_rows import PackedRows
 
 STOP_IDS = (1, 2)
 GREEDY = Sampling(temperature=0, max_tokens=12)
@@ -55,7 +55,7 @@ def greedy_reference(config, params, prompt, limit):
     @jax.jit
     def next_logits(row, end):
         segments = (positions < end).astype(jnp.int32)
-        hidden = hidden_states(config, params, row, positions, packed_mask(positions, segments))
+        hidden = hidden_states(config, params, row, PackedRows(positions, segments))
         return logits(config, params, jax.lax.dynamic_index_in_dim(hidden[0], end - 1, keepdims=False))
 
     total = 0.0
@@ -204,8 +204,8 @@ def test_candidates_follow_the_model(config, params, mesh):
     (drawn,) = asyncio.run(crowd(engine, [(prompt, n, Sampling(max_tokens=1), 11)]))
     with jax.set_mesh(mesh):
         positions = jnp.arange(3)[None]
-        mask = packed_mask(positions, jnp.ones((1, 3), jnp.int32))
-        hidden = hidden_states(config, params, jnp.array([prompt]), positions, mask)
+        rows = PackedRows(positions, jnp.ones((1, 3), jnp.int32))
+        hidden = hidden_states(config, params, jnp.array([prompt]), rows)
         exact = np.asarray(jax.nn.softmax(logits(config, params, hidden[0, -1])), np.float64)
     counts = np.bincount([c.tokens[0] for c in drawn], minlength=config.vocab_size)
     likely = exact * n > 5

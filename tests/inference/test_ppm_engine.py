@@ -13,8 +13,8 @@ import pytest
 
 from rstar_jax.inference.config import OverlongError
 from rstar_jax.inference.engine import PPMEngine
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.decoder import hidden_states, values
+from rstar_jax.models.packed_rows import PackedRows
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def test_siblings_equal_paths_alone(config, ppm_params, mesh, scorer):
     @jax.jit
     def alone(tokens, end):
         positions = jnp.arange(64)[None]
-        mask = packed_mask(positions, (positions < end).astype(jnp.int32))
-        hidden = hidden_states(config, ppm_params, tokens[None], positions, mask)
+        rows = PackedRows(positions, (positions < end).astype(jnp.int32))
+        hidden = hidden_states(config, ppm_params, tokens[None], rows)
         return values(ppm_params, jax.lax.dynamic_index_in_dim(hidden[0], end - 1, keepdims=False))
 
     with jax.set_mesh(mesh):

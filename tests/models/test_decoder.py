@@ -9,8 +9,9 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import attention, packed_mask
+from rstar_jax.models.attention import attention
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import RULES
 
 QWEN2 = ModelConfig(
@@ -34,9 +35,8 @@ def placed(array):
 
 
 def full(config, params, tokens):
-    positions = positions_of(tokens)
-    mask = packed_mask(positions, jnp.ones_like(tokens))
-    return decoder.logits(config, params, decoder.hidden_states(config, params, tokens, positions, mask))
+    rows = PackedRows(positions_of(tokens), jnp.ones_like(tokens))
+    return decoder.logits(config, params, decoder.hidden_states(config, params, tokens, rows))
 
 
 @CONFIGS
@@ -72,7 +72,7 @@ def test_segments_of_a_row_do_not_see_each_other():
     params, tokens = decoder.init_params(QWEN2, jax.random.key(1)), tokens_of(1, 10)
     segments = jnp.array([[1] * 4 + [2] * 6])
     positions = jnp.array([[0, 1, 2, 3, 0, 1, 2, 3, 4, 5]])
-    hidden = decoder.hidden_states(QWEN2, params, tokens, positions, packed_mask(positions, segments))
+    hidden = decoder.hidden_states(QWEN2, params, tokens, PackedRows(positions, segments))
     packed = decoder.logits(QWEN2, params, hidden)
     np.testing.assert_allclose(packed[:, 4:], full(QWEN2, params, tokens[:, 4:]), atol=1e-5)
 
@@ -81,24 +81,11 @@ def test_branches_stand_alone_behind_their_trunk():
     params, tokens = decoder.init_params(QWEN2, jax.random.key(1)), tokens_of(1, 9)
     branches = jnp.array([[0, 0, 0, 1, 1, 1, 2, 2, 2]])
     positions = jnp.array([[0, 1, 2, 3, 4, 5, 3, 4, 5]])
-    mask = packed_mask(positions, jnp.ones_like(tokens), branches)
-    hidden = decoder.hidden_states(QWEN2, params, tokens, positions, mask)
+    hidden = decoder.hidden_states(QWEN2, params, tokens, PackedRows(positions, jnp.ones_like(tokens), branches))
     packed = decoder.logits(QWEN2, params, hidden)
     for where in (slice(3, 6), slice(6, 9)):
         alone = jnp.concatenate([tokens[:, :3], tokens[:, where]], axis=1)
         np.testing.assert_allclose(packed[:, where], full(QWEN2, params, alone)[:, 3:], atol=1e-5)
-
-
-def test_remat_changes_nothing():
-    params, tokens = decoder.init_params(QWEN2, jax.random.key(1)), tokens_of(2, 8)
-    positions = positions_of(tokens)
-    mask = packed_mask(positions, jnp.ones_like(tokens))
-
-    def loss(params, remat):
-        return jnp.sum(decoder.hidden_states(QWEN2, params, tokens, positions, mask, remat) ** 2)
-
-    plain, remat = (jax.grad(loss)(params, remat) for remat in (False, True))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), plain, remat)
 
 
 def test_the_mimetic_start_matches_and_copies():

@@ -29,7 +29,7 @@ from rstar_jax.training.sft import sft_loss
 
 MODEL = ModelConfig(vocab_size=32, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=8, d_ff=16)
 CONFIG = TrainConfig(
-    epochs=2, batch_size=8, row_length=32, learning_rate=1e-2, remat=False, checkpoint_every=3, warmup=0.2
+    epochs=2, batch_size=8, row_length=32, learning_rate=1e-2, remat="none", checkpoint_every=3, warmup=0.2
 )
 
 
@@ -46,7 +46,7 @@ def first_params() -> Params:
     return jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape).astype(leaf.dtype), shapes)
 
 
-LOSS = functools.partial(sft_loss, MODEL, remat=False)
+LOSS = functools.partial(sft_loss, MODEL, remat="none")
 
 
 def run(workdir: Any, config: TrainConfig = CONFIG, init: Params | None = None, loss: Any = LOSS) -> Params:

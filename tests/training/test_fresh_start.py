@@ -40,7 +40,7 @@ def test_policy_then_ppm(tmp_path) -> None:
     model = ModelConfig(
         vocab_size=tokenizer.vocab_size, d_model=8, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=4, d_ff=8
     )
-    config = TrainConfig(epochs=1, batch_size=6, row_length=256, remat=False)
+    config = TrainConfig(epochs=1, batch_size=6, row_length=256, remat="none")
     solutions = pack_sft(tokenise_sft(SFT_ROWS, tokenizer), config.row_length)
     pairs = pack_pairs(group_pairs(PAIR_ROWS, tokenizer), config.row_length)
     policy = train_policy(solutions, model, tmp_path / "policy", tokenizer, config=config)

@@ -25,7 +25,7 @@ _SPEC = importlib.util.spec_from_file_location("training_runs", pathlib.Path(__f
 runs = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(runs)
 
-LOSS = functools.partial(sft_loss, runs.MODEL, remat=False)
+LOSS = functools.partial(sft_loss, runs.MODEL, remat="none")
 
 
 def some(n_rows: int) -> Packed:

@@ -13,8 +13,8 @@ import pytest
 
 from rstar_jax.datasets.packing import Packed, TokenisedSolution, pack_sft
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.training.sft import sft_loss
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -30,7 +30,7 @@ def device(packed: Packed, n_rows: int = 0) -> dict[str, jax.Array]:
 @functools.partial(
     jax.jit, static_argnums=0, static_argnames=("chunk", "remat"), compiler_options=FAST_COMPILE
 )
-def mean_and_grad(model, params, batch, *, chunk: int = 16, remat: bool = False):
+def mean_and_grad(model, params, batch, *, chunk: int = 16, remat: str = "none"):
     """Mean loss, its gradient, and the number of targets."""
     loss = functools.partial(sft_loss, model, chunk=chunk, remat=remat)
     (total, sums), gradient = jax.value_and_grad(loss, has_aux=True)(params, batch)
@@ -39,8 +39,7 @@ def mean_and_grad(model, params, batch, *, chunk: int = 16, remat: bool = False)
 
 
 def plain_loss(model: ModelConfig, params: decoder.Params, batch: dict[str, jax.Array]) -> jax.Array:
-    mask = packed_mask(batch["positions"], batch["segments"])
-    hidden = decoder.hidden_states(model, params, batch["tokens"], batch["positions"], mask)
+    hidden = decoder.hidden_states(model, params, batch["tokens"], PackedRows.of(batch))
     logs = jax.nn.log_softmax(decoder.logits(model, params, hidden[:, :-1]))
     targets = jax.nn.one_hot(batch["tokens"][:, 1:], model.vocab_size)
     wanted = batch["loss_mask"][:, 1:, None]
@@ -63,8 +62,8 @@ def plain(model: ModelConfig, params: decoder.Params, solutions: list[TokenisedS
     return jax.jit(loss, compiler_options=FAST_COMPILE)(params, device(pack_sft(solutions, 48)))
 
 
-@pytest.mark.parametrize(("chunk", "remat"), [(7, True), (512, False)])
-def test_chunked_is_plain(model, params, solutions, plain, chunk: int, remat: bool) -> None:
+@pytest.mark.parametrize(("chunk", "remat"), [(7, "full"), (512, "none")])
+def test_chunked_is_plain(model, params, solutions, plain, chunk: int, remat: str) -> None:
     packed = pack_sft(solutions, 48)
     loss, gradient, targets = mean_and_grad(model, params, device(packed), chunk=chunk, remat=remat)
     assert_close((loss, gradient), plain)

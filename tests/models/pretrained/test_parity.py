@@ -14,7 +14,8 @@ from jax.sharding import PartitionSpec as P
 from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.inference.engine import PolicyEngine
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
+from rstar_jax.models.attention import attention
+from rstar_jax.models.packed_rows import PackedRows, packed_mask
 from rstar_jax.models.sharding import RULES, make_mesh
 from rstar_jax.models.store import load_model
 from tests.models.pretrained import families
@@ -51,7 +52,7 @@ def ours(config, params, tokens, positions=None, segments=None):
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape) if positions is None else positions
     segments = jnp.ones_like(tokens) if segments is None else jnp.asarray(segments)
     arrays = [jax.sharding.reshard(jnp.asarray(x), P(RULES.batch, None)) for x in (tokens, positions, segments)]
-    hidden = decoder.hidden_states(config, params, arrays[0], arrays[1], packed_mask(*arrays[1:]))
+    hidden = decoder.hidden_states(config, params, arrays[0], PackedRows(*arrays[1:]))
     return np.asarray(decoder.logits(config, params, hidden))[..., : config.vocab_size]
 
 
@@ -118,9 +119,7 @@ def test_every_part_of_a_layer(made, name):
     placed = jax.sharding.reshard(jnp.asarray(x), P(RULES.batch, None, None))
     positions = jnp.broadcast_to(jnp.arange(LENGTH), (2, LENGTH))
     positions = jax.sharding.reshard(positions, P(RULES.batch, None))
-    mask = packed_mask(positions, jnp.ones_like(positions))
-    if config.window is not None:
-        mask &= decoder.in_window(positions, config.window)
+    mask = packed_mask(PackedRows(positions, jnp.ones_like(positions)), config.window)
     norm = decoder.rms_norm(placed, block["attention_norm"], config.norm_eps)
     with torch.no_grad():
         torch_x = torch.as_tensor(x)
@@ -132,7 +131,7 @@ def test_every_part_of_a_layer(made, name):
         whole = peer(torch_x, position_embeddings=embeddings, attention_mask=bias)
         whole = whole[0] if isinstance(whole, tuple) else whole
     q, k, v = module.attention.qkv(norm, positions)
-    heads = decoder.attention(q, k, v, mask)
+    heads = attention(q, k, v, mask)
     np.testing.assert_allclose(norm, normed, atol=1e-5)
     np.testing.assert_allclose(module.attention.project(heads), attended, atol=1e-4)
     np.testing.assert_allclose(module.mlp(placed), mlp, atol=1e-4)

@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from rstar_jax.errors import InputError
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.convert import Options, convert
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import RULES, make_mesh
 from rstar_jax.models.store import describe, load_base, load_model, save_model
 from tests.models.pretrained import families
@@ -43,7 +43,7 @@ def scores(folder, **options):
     config, params = load_model(folder, **options)
     tokens = jax.sharding.reshard(jnp.asarray(TOKENS), P(RULES.batch, None))
     positions = jax.sharding.reshard(jnp.broadcast_to(jnp.arange(30), (2, 30)), P(RULES.batch, None))
-    hidden = decoder.hidden_states(config, params, tokens, positions, packed_mask(positions, jnp.ones_like(tokens)))
+    hidden = decoder.hidden_states(config, params, tokens, PackedRows(positions, jnp.ones_like(tokens)))
     return np.asarray(decoder.values(params, hidden))[:, -1]
 
 
