@@ -10,6 +10,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
 from rstar_jax.datasets.packed import PackedData
@@ -107,7 +108,9 @@ def _cross_entropy(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     logits = decoder.logits(config, params, hidden)
     # A comparison instead of a gather: V is sharded, and only the shard that has the target contributes.
-    is_target = jnp.arange(logits.shape[-1]) == targets[..., None]
+    # It numbers its own part: with all numbers everywhere the comparison would be as large as all of V.
+    numbers = jax.sharding.reshard(jnp.arange(logits.shape[-1]), P(jax.typeof(logits).sharding.spec[-1]))
+    is_target = numbers == targets[..., None]
     chosen = jnp.sum(jnp.where(is_target, logits, 0.0), axis=-1)
     losses = jnp.where(wanted, jax.nn.logsumexp(logits, axis=-1) - chosen, 0.0)
     hits = jnp.where(wanted, chosen >= jnp.max(logits, axis=-1), False)

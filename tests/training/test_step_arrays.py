@@ -1,0 +1,30 @@
+"""No array of batch, length and vocabulary is in a whole training step, on one device or on many.
+
+In a process of its own: devices are counted at start-up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+
+def test_logits_exist_for_a_chunk_at_a_time() -> None:
+    script = pathlib.Path(__file__).with_name("step_arrays.py")
+    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    run = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = json.loads(run.stdout)
+    all_logits = 8 * 64 * 2048
+    for name, here in (("one", all_logits), ("eight", all_logits // 8)):  # rows over four, V over two
+        assert found[f"{name} 8"] <= here // 8, found
+        assert found[f"{name} 64"] >= here, found  # with one chunk for all they would be seen
