@@ -167,8 +167,7 @@ def _in_float32(inner: optax.GradientTransformation) -> optax.GradientTransforma
         return inner.init(optax.tree.cast(params, jnp.float32))
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        updates, params = optax.tree.cast((updates, params), jnp.float32)
-        return inner.update(updates, state, params)
+        return inner.update(optax.tree.cast(updates, jnp.float32), state, optax.tree.cast(params, jnp.float32))
 
     return optax.GradientTransformation(init, update)
 

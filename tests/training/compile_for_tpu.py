@@ -55,7 +55,6 @@ def compiled(case: dict) -> dict:
     return {
         "temporaries": memory.temp_size_in_bytes,
         "host": memory.host_temp_size_in_bytes,
-        "text": text if case.get("text") else "",
         "squares": [shape for shape in shapes if sum(side >= length for side in shape) > 1],
         "kernels": {name: len(re.findall(rf" %?splash_mha_{name}\S* = ", text)) for name in ("fwd", "dq", "dkv")},
         "gathers": sorted(re.findall(r"= \(?(\w+\[[\d,]*\])\S* all-gather(?:-start)?\(", text)),

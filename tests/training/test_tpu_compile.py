@@ -37,41 +37,26 @@ def compiled(**case) -> dict:
     return json.loads(run.stdout)
 
 
-@pytest.mark.parametrize("job", ["sft", "ppm"])
 @pytest.mark.parametrize(
-    ("model", "mesh"),
+    ("chips", "model", "mesh", "job"),
     [
-        pytest.param("qwen2.5-0.5b", {"fsdp": 4}, id="heads of 64"),
-        pytest.param("phi-3-mini-4k", {"fsdp": 4}, id="heads of 96, window"),
-        pytest.param("qwen2.5-math-1.5b", {"fsdp": 2, "tensor": 2}, id="heads of 128, tensor"),
+        pytest.param("v5p:2x2x1", "qwen2.5-math-1.5b", {"fsdp": 2, "tensor": 2}, "sft", id="v5p, heads of 128, policy"),
+        pytest.param("v6e:2x2", "qwen2.5-math-1.5b", {"fsdp": 2, "tensor": 2}, "ppm", id="v6e, heads of 128, PPM"),
+        pytest.param("v5e:2x2", "phi-3-mini-4k", {"fsdp": 4}, "ppm", id="v5e, heads of 96, window, PPM"),
     ],
 )
-@pytest.mark.parametrize("chips", ["v5e:2x2", "v5p:2x2x1", "v6e:2x2"])
 def test_no_array_of_length_by_length(chips, model, mesh, job):
     step = compiled(chips=chips, model=model, mesh=mesh, job=job)
     assert step["squares"] == []
-    assert step["kernels"] == {"fwd": 2, "dq": 1, "dkv": 1}  # in a loop over layers; forward again backward
+    assert all(step["kernels"].values()), step["kernels"]
     assert step["gathers"]
     assert all(gather.startswith("bf16") for gather in step["gathers"]), step["gathers"]
 
 
-def test_policies_keep_what_they_promise():
-    """D is 1536, attention and heads of keys 1536 and 256; the layers' share of a shard's four rows, in bfloat16."""
-    layers, D, heads, both, F = 8, 1536, 1536, 1536 + 256, 2560
-    found = {
-        remat: compiled(model="qwen2.5-math-1.5b", remat=remat, changes={"n_layers": layers})
-        for remat in ("none", "products", "attention", "full", "offload")
-    }
-    sizes = {remat: step["temporaries"] for remat, step in found.items()}
-    assert sorted(sizes, key=lambda remat: sizes[remat]) == ["offload", "full", "attention", "products", "none"]
-    tokens = 2 * layers * 4 * LENGTH
-    assert sizes["attention"] - sizes["full"] == pytest.approx(tokens * heads, rel=0.15)
-    assert sizes["products"] - sizes["full"] == pytest.approx(tokens * (D + 2 * both + 2 * F), rel=0.15)
-    assert found["offload"]["host"] >= tokens * D > found["full"]["host"]
-    assert {remat: step["kernels"]["fwd"] for remat, step in found.items()} == {
-        "none": 1,
-        "products": 1,
-        "attention": 1,
-        "full": 2,
-        "offload": 2,
-    }
+def test_what_policies_keep():
+    """Kept heads spare the forward kernel; inputs of layers wait in the host's memory."""
+    heads, offload = (compiled(model="qwen2.5-math-1.5b", remat=remat) for remat in ("attention", "offload"))
+    assert heads["kernels"] == {"fwd": 1, "dq": 1, "dkv": 1}
+    assert offload["kernels"] == {"fwd": 2, "dq": 1, "dkv": 1}
+    assert offload["host"] > 0 == heads["host"]
+    assert offload["temporaries"] < heads["temporaries"]

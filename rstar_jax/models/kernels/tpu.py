@@ -15,6 +15,7 @@ lanes wide.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,9 +89,10 @@ def _kernel(
 
 def _row(kernel: SplashAttentionKernel, numbers: Int[Array, " L"], q: Array, k: Array, v: Array) -> Array:
     """q [H, L, h], k and v [K, L, h] -> [H, L, h]."""
-    infos = (kernel.fwd_mask_info, kernel.dq_mask_info, kernel.dkv_mask_info)
-    infos = [None if info is None else info._replace(q_sequence=numbers) for info in infos]
-    return SplashAttentionKernel(*infos, **{**kernel.kwargs, "mask_function": _sees})(q, k, v)
+    infos: Any = (kernel.fwd_mask_info, kernel.dq_mask_info, kernel.dkv_mask_info)
+    told = [info._replace(q_sequence=numbers) for info in infos]
+    out: Any = SplashAttentionKernel(*told, **{**kernel.kwargs, "mask_function": _sees})(q, k, v)
+    return out
 
 
 def _sees(number: Int[Array, "*q"], key: Int[Array, "*q"]) -> Bool[Array, "*q"]:
