@@ -62,7 +62,7 @@ def assert_close(found, wanted, tolerance: float) -> None:
         pytest.param(64, 4, 2, 200, None, id="heads of 64"),
         pytest.param(128, 3, 1, 256, None, id="heads of 128"),
         pytest.param(96, 2, 2, 300, 50, id="heads of 96, window"),
-        pytest.param(64, 2, 1, 300, 140, id="a window over blocks"),
+        pytest.param(64, 2, 1, 300, 140, id="a window over blocks", marks=pytest.mark.slow),
     ],
 )
 def test_splash_is_the_reference(head_dim, heads, kv_heads, length, window, trees):

@@ -1,7 +1,6 @@
 """Run in a process of its own with eight CPU devices: the largest array of compiled SFT steps, as JSON.
 
-Steps are whole: loss, gradient over two microbatches, optimizer. Keys are "one" and "eight" devices, then the tokens of
-a row whose logits may exist together; numbers are of one device.
+Steps are whole: loss, gradient over two microbatches, optimizer. Keys are how many devices; numbers are of one of them.
 """
 
 from __future__ import annotations
@@ -45,6 +44,6 @@ def largest(mesh: Mesh, chunk: int) -> int:
 
 if __name__ == "__main__":
     assert len(jax.devices()) == 8
-    meshes = {"one": make_mesh(), "eight": make_mesh(2, 2, 2)}
-    sizes = {f"{name} {chunk}": largest(mesh, chunk) for name, mesh in meshes.items() for chunk in (8, LENGTH)}
+    eight = make_mesh(2, 2, 2)
+    sizes = {"one": largest(make_mesh(), 8), "eight": largest(eight, 8), "eight, unchunked": largest(eight, LENGTH)}
     print(json.dumps(sizes))

@@ -79,7 +79,14 @@ def _kernel(
     mask = CausalMask(shape) if window is None else LocalMask(shape, (window - 1, 0), 0)
     return make_splash_mha(
         MultiHeadMask([mask] * heads),
-        block_sizes=BlockSizes(*[block] * 8),
+        block_sizes=BlockSizes(
+            block_q=block,
+            block_kv=block,
+            block_q_dkv=block,
+            block_kv_dkv=block,
+            block_q_dq=block,
+            block_kv_dq=block,
+        ),
         head_shards=1,
         q_seq_shards=1,
         residual_checkpoint_name=name,

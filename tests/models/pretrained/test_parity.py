@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +136,7 @@ def test_every_part_of_a_layer(made, name):
     np.testing.assert_allclose(norm, normed, atol=1e-5)
     np.testing.assert_allclose(module.attention.project(heads), attended, atol=1e-4)
     np.testing.assert_allclose(module.mlp(placed), mlp, atol=1e-4)
-    np.testing.assert_allclose(module(placed, positions, mask), whole, atol=1e-4)
+    np.testing.assert_allclose(module(placed, positions, functools.partial(attention, mask=mask)), whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", families.MOSTLY_SLOW)
