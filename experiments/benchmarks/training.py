@@ -40,6 +40,7 @@ from rstar_jax.errors import InputError, run_main
 from rstar_jax.files import write_json
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import value_params
+from rstar_jax.models.remat import Remat
 from rstar_jax.models.sharding import make_mesh
 
 MODEL = ModelConfig(
@@ -89,7 +90,7 @@ class Options:
     model: Literal["1.5b", "7b", "tiny"] = "1.5b"
     length: int = 4096
     most_rows: int = 128
-    remat: bool = True
+    remat: Remat = "full"
 
 
 def sft(options: Options) -> dict[str, float]:

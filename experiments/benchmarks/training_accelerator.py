@@ -28,14 +28,15 @@ from training_ours import Steps
 
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.published import published
+from rstar_jax.models.remat import Remat
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.training.devices import peak_flops
+from rstar_jax.training.flops import causal, train_flops
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.sft import sft_loss
 
 _TINY = ModelConfig(4096, 256, 2, 4, 2, 64, 512)
 MODELS = {"1.5b": published("qwen2.5-math-1.5b"), "7b": published("qwen2.5-math-7b"), "tiny": _TINY}
-PEAKS = {"H200": 9.89e14, "H100": 9.89e14, "A100": 3.12e14, "L40S": 3.62e14, "L4": 1.21e14}
-PEAKS |= {"TPU v5 lite": 1.97e14, "TPU v5": 4.59e14, "TPU v6 lite": 9.18e14}  # published, dense; the first match counts
 FULL = "RESOURCE_EXHAUSTED"  # what XLA says where memory ends
 
 
@@ -46,24 +47,15 @@ class Step:
     model: str = "1.5b"
     length: int = 4096
     rows: int = 1
-    remat: bool = True
+    remat: Remat = "full"
     repeats: int = 5
-
-
-def operations(config: ModelConfig, length: int) -> float:
-    """Floating-point operations of a step for each token of a row of `length`: forward and backward, none twice."""
-    heads = config.n_heads * config.head_dim
-    layer = config.d_model * (2 * heads + 2 * config.n_kv_heads * config.head_dim + 3 * config.d_ff)
-    weights = config.n_layers * layer + config.rows * config.d_model
-    return 6 * (weights + config.n_layers * heads * length)
 
 
 def peak() -> float:
     """Operations a second of the card by its data sheet, or of a matrix product where there is none."""
-    kind = jax.devices()[0].device_kind
-    known = [rate for name, rate in PEAKS.items() if name in kind]
-    if known:
-        return known[0]
+    known = peak_flops(jax.devices()[0])
+    if known is not None:
+        return known
     x = jnp.ones((2048, 2048), jnp.float32)
     product = jax.jit(jnp.matmul)
     return 2 * 2048**3 / min(_seconds(lambda: product(x, x)) for _ in range(6))
@@ -85,12 +77,13 @@ def measured(step: Step) -> dict[str, float]:
     compiling = steps.train([rows], 1).seconds
     times = [steps.train([rows], 1).seconds for _ in range(step.repeats)]
     seconds, memory = statistics.median(times), jax.devices()[0].memory_stats() or {}
+    operations = train_flops(config, "lm", tokens.size, step.rows * causal(step.length))
     return {
         "step_s": seconds,
         "step_s_min": min(times),
         "step_s_max": max(times),
         "tokens_per_s": tokens.size / seconds,
-        "mfu": tokens.size * operations(config, step.length) / seconds / peak(),
+        "mfu": operations / seconds / peak(),
         "peak_bytes": memory.get("peak_bytes_in_use", 0),
         "first_step_s": compiling,
     }
@@ -102,7 +95,6 @@ def in_a_process(step: Step) -> dict[str, float] | None:
     Raises RuntimeError: it failed in another way.
     """
     options = [f"--{field.name}={getattr(step, field.name)}" for field in dataclasses.fields(step)]
-    options = [f"--{'no-' * (not step.remat)}remat" if o.startswith("--remat") else o for o in options]
     ran = subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True, check=False)
     if ran.returncode == 0:
         return json.loads(ran.stdout.splitlines()[-1])
@@ -119,7 +111,7 @@ def backend() -> str:
 
 def compare(step: Step, most: int) -> dict[str, float]:
     """Steps of 1, 2, 4, … rows, at most `most`; from the first that does not fit on, halfway to what fits."""
-    print(f"{step.model}, rows of {step.length}, {'with' if step.remat else 'without'} recomputation")
+    print(f"{step.model}, rows of {step.length}, remat={step.remat}")
     print(f"{'rows':>6}{'step s':>10}{'tokens/s':>12}{'MFU':>8}{'GiB':>8}{'first step s':>14}")
     fits: dict[int, dict[str, float]] = {}
     rows, too_many = 1, most + 1

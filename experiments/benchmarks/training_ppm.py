@@ -25,9 +25,10 @@ from training_ours import Done, Rows, Steps, padded
 
 from rstar_jax.datasets.pair_packing import Group, pack_pairs
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import packed_mask
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
+from rstar_jax.models.packed_rows import PackedRows
+from rstar_jax.models.remat import Remat
 from rstar_jax.models.sharding import RULES
 from rstar_jax.training.loss import Batch, Sums
 from rstar_jax.training.optimizer import TrainConfig
@@ -37,11 +38,10 @@ SAME = 1e-5  # losses of the same pairs
 
 
 def pairwise_loss(
-    config: ModelConfig, params: Params, batch: Batch, rule: PpmLoss = PAPER_LOSS, remat: bool = False
+    config: ModelConfig, params: Params, batch: Batch, rule: PpmLoss = PAPER_LOSS, remat: Remat = "none"
 ) -> tuple[jax.Array, Sums]:
     """`ppm_loss` over rows [2P, L]: a pair's better text, then its worse one, each by itself."""
-    mask = packed_mask(batch["positions"], batch["segments"])
-    hidden = decoder.hidden_states(config, params, batch["tokens"], batch["positions"], mask, remat=remat)
+    hidden = decoder.hidden_states(config, params, batch["tokens"], PackedRows.of(batch), remat)
     scores = decoder.values(params, hidden)
     pairs, length = batch["better"].shape[0], scores.shape[1]
     side_by_side = jax.lax.reshape(scores, (pairs, 2 * length), out_sharding=P(RULES.batch, None))
@@ -83,7 +83,7 @@ class Workload:
     lengths: tuple[int, ...] = (1024, 1600)
     at_once: tuple[int, ...] = (1, 2)
     released_length: int = 2048
-    config: TrainConfig = TrainConfig(learning_rate=1e-4, schedule="constant", remat=False)
+    config: TrainConfig = TrainConfig(learning_rate=1e-4, schedule="constant", remat="none")
 
     def layouts(self, groups: Sequence[Group]) -> dict[str, list[Layout]]:
         """What each contender may try."""

@@ -36,7 +36,7 @@ class Workload:
     ways: dict[str, Sequence[Way]]
     batch: int = 32
     steps: int = 1
-    config: TrainConfig = TrainConfig(learning_rate=1e-4, schedule="constant", remat=False)
+    config: TrainConfig = TrainConfig(learning_rate=1e-4, schedule="constant", remat="none")
 
     def batches(self, sizes: Sequence[SolutionSize], count: int) -> list[Solutions]:
         solutions = make_solutions(sizes, count * self.batch, self.model.vocab_size, np.random.default_rng(0))

@@ -13,10 +13,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.models.remat import Remat
 
-_RECOMPUTED: dict[str, tuple[str, ...]] = {  # of a layer, in the backward pass, by the choice of `remat`
+_ALL = ("projections", "attention", "mlp")
+_RECOMPUTED: dict[Remat, tuple[str, ...]] = {  # of a layer, in the backward pass (`models.remat`)
     "none": (),
-    "full": ("projections", "attention", "mlp"),
+    "products": (),
+    "attention": ("projections", "mlp"),
+    "full": _ALL,
+    "offload": _ALL,
 }
 
 
@@ -54,7 +59,7 @@ def train_flops(config: ModelConfig, head: Head, n_tokens: float, n_seen: float)
     return 3 * forward_flops(config, head, n_tokens, n_seen).total
 
 
-def hardware_flops(config: ModelConfig, head: Head, n_tokens: float, n_seen: float, remat: str) -> float:
+def hardware_flops(config: ModelConfig, head: Head, n_tokens: float, n_seen: float, remat: Remat) -> float:
     """`train_flops` and what is computed a second time: by `remat`, and the logits, which are never kept.
 
     Counted as if no work were done on padding or on keys that are not seen; a kernel may do some.

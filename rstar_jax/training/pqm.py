@@ -17,6 +17,7 @@ from rstar_jax.datasets.packed import PackedData
 from rstar_jax.files import AnyPath
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
+from rstar_jax.models.remat import Remat
 from rstar_jax.training.loop import Task, train
 from rstar_jax.training.loss import Batch, Sums
 from rstar_jax.training.optimizer import PAPER_PQM, TrainConfig
@@ -52,7 +53,7 @@ def train_pqm(
 
 
 def pqm_loss(
-    config: ModelConfig, params: Params, batch: Batch, remat: bool = True, dropout: float = 0.0
+    config: ModelConfig, params: Params, batch: Batch, remat: Remat = "full", dropout: float = 0.0
 ) -> tuple[jax.Array, Sums]:
     """Sum over solutions of the squared L2 distance between the predicted and the annotated Q of their steps (Eq 6).
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from rstar_jax.models.config import ModelConfig
-from rstar_jax.models.decoder import init_params, logical_axes
+from rstar_jax.models.decoder import init_params
 from rstar_jax.models.sharding import make_mesh
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import ppm_loss
@@ -24,7 +24,7 @@ from rstar_jax.training.sft import sft_loss
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "experiments" / "benchmarks"
 MODEL = ModelConfig(vocab_size=64, d_model=16, n_layers=2, n_heads=4, n_kv_heads=2, head_dim=8, d_ff=32, init_scale=0.5)
-CONFIG = TrainConfig(learning_rate=1e-2, schedule="constant", remat=False)
+CONFIG = TrainConfig(learning_rate=1e-2, schedule="constant", remat="none")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def params(head: str) -> Any:
 
 
 def steps(benchmark: Any, head: str, loss: Any) -> Any:
-    loss = functools.partial(loss, MODEL, remat=False)
+    loss = functools.partial(loss, MODEL, remat="none")
     return benchmark("ours").Steps(MODEL, head, loss, params(head), CONFIG, make_mesh())
 
 
@@ -86,15 +86,6 @@ def test_sets_are_measured_as_they_are_written(benchmark) -> None:
     assert data._set_size(one, 1, 4) == data.SetSize(6, (2,), (3, 3, 3, 3))
     solution = data.make_solutions([data.SolutionSize(3, 5, 2)], 1, 64, np.random.default_rng(0))[0]
     assert data._solution_size(solution.targets) == data.SolutionSize(3, 5, 2)
-
-
-def test_operations_are_those_of_the_matrix_products_and_of_half_the_attention(benchmark) -> None:
-    shapes = jax.eval_shape(lambda: init_params(MODEL, jax.random.key(0)))
-    axes = jax.tree.leaves(logical_axes(MODEL), is_leaf=lambda x: isinstance(x, tuple))
-    matrices = sum(leaf.size for leaf, names in zip(jax.tree.leaves(shapes), axes, strict=True) if "embed" in names)
-    seen = sum(range(1, 101)) / 100 - 0.5  # keys of a causal row of 100, the token's own by half
-    attention = MODEL.n_layers * MODEL.n_heads * MODEL.head_dim * 2 * seen
-    assert benchmark("accelerator").operations(MODEL, 100) == pytest.approx(6 * (matrices + attention))
 
 
 @pytest.mark.parametrize(("fit", "tries"), [(0, [1]), (5, [1, 2, 4, 8, 6, 5]), (11, [1, 2, 4, 8, 11])])

@@ -65,7 +65,7 @@ def packed_rows() -> Batch:
 
 def packed_losses(params: Params, batch: Batch) -> list[jax.Array]:
     """Under every rule, from one pass through the model, divided as a training step does."""
-    scores = token_scores(MODEL, params, batch, remat=False, dropout=0.0)
+    scores = token_scores(MODEL, params, batch, remat="none", dropout=0.0)
     found = [ranking_loss(scores, batch, rule) for rule in RULES]
     return [total / sums["weight"] for total, sums in found]
 

@@ -10,8 +10,9 @@ import pytest
 from rstar_jax.datasets.packing import TokenisedSolution, pack_sft
 from rstar_jax.datasets.pair_packing import Group, pack_pairs
 from rstar_jax.models import decoder
-from rstar_jax.models.attention import attention, packed_mask
+from rstar_jax.models.attention import attention
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.packed_rows import PackedRows, packed_mask
 from rstar_jax.training.flops import causal, forward_flops, hardware_flops, seen_keys, train_flops
 
 
@@ -44,7 +45,7 @@ def test_keys_that_branches_show() -> None:
     trunk = [1, 2, 3, 4]
     group = Group([[*trunk, 5, 6], [*trunk, 7, 8, 9]], [(0, 1, 1.0)])
     rows = pack_pairs([group], 16).arrays
-    mask = np.asarray(packed_mask(*(jnp.asarray(rows[name]) for name in ("positions", "segments", "branches"))))
+    mask = np.asarray(packed_mask(PackedRows.of(jax.tree.map(jnp.asarray, rows))))
     assert seen_keys(rows) == mask.sum() - np.count_nonzero(rows["segments"]) / 2
 
 
@@ -57,7 +58,7 @@ def test_what_xla_counts(tied: bool, random_params) -> None:
     params = decoder.unstacked(config, random_params(config, "lm"))
     n_rows, length = 2, 64
     positions = jnp.broadcast_to(jnp.arange(length), (n_rows, length))
-    mask = packed_mask(positions, jnp.ones_like(positions))
+    mask = packed_mask(PackedRows(positions, jnp.ones_like(positions)))
 
     def loss(params: decoder.Params, tokens: jax.Array) -> jax.Array:
         attend = lambda q, k, v, cache: (attention(q, k, v, mask), cache)  # noqa: E731

@@ -214,7 +214,7 @@ def test_other_settings_need_another_folder(whole) -> None:
 
 def test_settings_that_change_no_result_may_change(whole, monkeypatch) -> None:
     monkeypatch.setattr(loop, "compile_step", None)
-    runs.run(whole[0], dataclasses.replace(runs.CONFIG, log_every=5, loss_chunk=16, remat=True, profile_step=1))
+    runs.run(whole[0], dataclasses.replace(runs.CONFIG, log_every=5, loss_chunk=16, remat="full", profile_step=1))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(whole, tmp_path) -> None:

@@ -101,7 +101,7 @@ def test_dropout_acts_in_training_only(model, params, values) -> None:
 
 def test_what_it_leaves_is_a_scorer_like_a_ppm(model, random_params, values, tmp_path) -> None:
     data = pack_values(values, 64)
-    config = TrainConfig(epochs=12, batch_size=10, row_length=64, learning_rate=3e-2, remat=False, weight_decay=0.0)
+    config = TrainConfig(epochs=12, batch_size=10, row_length=64, learning_rate=3e-2, remat="none", weight_decay=0.0)
     tokenizer, head = train_tokenizer([], 300), PpmHead(dropout=0.01)
     policy, judged = random_params(model, "lm"), pack_values(values[:7], 64)
     train_pqm(data, model, tmp_path, tokenizer, init=policy, config=config, head=head, held_out=judged)

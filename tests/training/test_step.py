@@ -26,7 +26,7 @@ def model(model):
 
 @pytest.fixture(scope="module")
 def loss(model):
-    return functools.partial(sft_loss, model, remat=False)
+    return functools.partial(sft_loss, model, remat="none")
 
 
 def uneven_rows() -> dict[str, np.ndarray]:
