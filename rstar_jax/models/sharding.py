@@ -6,16 +6,19 @@ The same code runs on one CPU device: there every mesh axis has size one.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractDevice, AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 MESH_AXES = ("data", "fsdp", "tensor")
 MeshAxes = str | tuple[str, ...] | None
+AnyMesh = Mesh | AbstractMesh
+"""Of devices, or of nothing but sizes and a kind of device, which is enough to lower a program."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +37,15 @@ class ShardingRules:
         return P(*(None if axis is None else getattr(self, axis) for axis in axes))
 
     def gathered(self, axes: Sequence[str | None]) -> P:
-        """The partition of a weight in use: the same without `fsdp`."""
-        return P(*(None if axis in (None, "embed") else getattr(self, axis) for axis in axes))
+        """The partition of a weight in use: the same without `fsdp`.
+
+        A batch is split over mesh axes that such a weight is whole on, so each shard computes a part of its gradient.
+        `reduced` lets a matrix's parts be until the gradient is brought to the resting layout: there they are summed
+        and scattered at once. Otherwise each would be summed, whole, where it comes up. Vectors rest whole anyway.
+        """
+        spec = (None if axis in (None, "embed") else getattr(self, axis) for axis in axes)
+        batch = (self.batch,) if isinstance(self.batch, str) else self.batch or ()
+        return P(*spec, reduced=frozenset(batch if "embed" in axes else ()))
 
 
 RULES = ShardingRules()
@@ -49,12 +59,37 @@ def make_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1, devices: Sequence[A
     return jax.make_mesh((data, fsdp, tensor), MESH_AXES, axis_types=(AxisType.Explicit,) * 3, devices=devices)
 
 
+def abstract_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1, kind: str = "TPU v5p") -> AbstractMesh:
+    """`make_mesh` over TPUs that need not be there. kind: as JAX calls the chip ("TPU v5 lite", "TPU v5p", …)."""
+    chip = AbstractDevice(device_kind=kind, num_cores=1, platform="tpu")
+    return AbstractMesh((data, fsdp, tensor), MESH_AXES, (AxisType.Explicit,) * 3, abstract_device=chip)
+
+
+@contextlib.contextmanager
+def set_mesh(mesh: AnyMesh) -> Iterator[None]:
+    """`jax.set_mesh`, for meshes of either kind."""
+    if isinstance(mesh, Mesh):
+        with jax.set_mesh(mesh):
+            yield
+        return
+    with jax.set_mesh(None), jax.sharding.use_abstract_mesh(mesh):  # of devices that are set it may be no other
+        yield
+
+
+def platform(mesh: AnyMesh) -> str:
+    """"cpu", "gpu" or "tpu": what the mesh's devices are."""
+    device = (mesh if isinstance(mesh, AbstractMesh) else mesh.abstract_mesh).abstract_device
+    if device is None:
+        raise ValueError(f"{mesh} does not say what its devices are")
+    return device.platform
+
+
 def gather(weight: jax.Array, axes: Sequence[str | None]) -> jax.Array:
     """Bring a weight from its resting layout to the one that a matrix product wants (the all-gather of FSDP)."""
     return jax.sharding.reshard(weight, RULES.gathered(axes))
 
 
-def shardings(axes_tree: Any, mesh: Mesh) -> Any:
+def shardings(axes_tree: Any, mesh: AnyMesh) -> Any:
     """A `NamedSharding` for each leaf of a tree of logical axes (tuples are leaves)."""
     return jax.tree.map(
         lambda axes: NamedSharding(mesh, RULES.spec(axes)), axes_tree, is_leaf=lambda x: isinstance(x, tuple)
