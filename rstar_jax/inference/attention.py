@@ -16,13 +16,13 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from rstar_jax.inference import blocks
 from rstar_jax.inference.kernels import gpu, tpu
 from rstar_jax.inference.layout import NEW, POOL, QUERIES, Anywhere, rows_spec
 from rstar_jax.models.decoder import Attend
+from rstar_jax.models.sharding import AnyMesh, platform
 
 Implementation = Literal["blocks", "gathered", "tpu", "gpu"]
 Put = Callable[[Array, Array, Array, Array], Array]  # `scatter`, or what does the same
@@ -114,8 +114,7 @@ def scatter(
     return pool.at[page, offset].set(new, mode="drop")
 
 
-def choose(mesh: Mesh, block: int, window: int | None = None) -> PagedAttention:
+def choose(mesh: AnyMesh, block: int, window: int | None = None) -> PagedAttention:
     """The fastest form that the mesh's devices have."""
-    platform = mesh.devices.flat[0].platform
     kernels: dict[str, Implementation] = {"tpu": "tpu", "gpu": "gpu", "cuda": "gpu"}
-    return PagedAttention(kernels.get(platform, "blocks"), block, window)
+    return PagedAttention(kernels.get(platform(mesh), "blocks"), block, window)

@@ -11,10 +11,9 @@ import math
 from typing import Any
 
 import jax
-from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from rstar_jax.models.sharding import RULES
+from rstar_jax.models.sharding import RULES, AnyMesh
 
 Anywhere = Any
 """For annotations: NumPy's array on the host, JAX's array on the device."""
@@ -33,7 +32,7 @@ def rows_spec(x: jax.Array) -> P:
     return P(RULES.batch, *(None,) * (x.ndim - 1))
 
 
-def data_shards(mesh: Mesh) -> int:
+def data_shards(mesh: AnyMesh) -> int:
     """Shards that have rows and pages of their own."""
     axes = (RULES.batch,) if isinstance(RULES.batch, str) else tuple(RULES.batch or ())
     return math.prod(mesh.shape[axis] for axis in axes)

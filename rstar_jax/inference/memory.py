@@ -5,28 +5,29 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import psutil
-from jax.sharding import Mesh
+from jax.sharding import AbstractMesh
 
 from rstar_jax.inference.config import EngineConfig
 from rstar_jax.inference.kernels import tpu
 from rstar_jax.inference.layout import POOL, data_shards
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.sharding import AnyMesh, platform
 
 
-def pool_width(config: ModelConfig, mesh: Mesh) -> int:
+def pool_width(config: ModelConfig, mesh: AnyMesh) -> int:
     """The head dimension of a pool: on TPUs filled up to the kernel's lanes."""
     width = config.head_dim
-    return -(-width // tpu.LANES) * tpu.LANES if mesh.devices.flat[0].platform == "tpu" else width
+    return -(-width // tpu.LANES) * tpu.LANES if platform(mesh) == "tpu" else width
 
 
-def page_bytes(config: ModelConfig, engine_config: EngineConfig, mesh: Mesh) -> int:
+def page_bytes(config: ModelConfig, engine_config: EngineConfig, mesh: AnyMesh) -> int:
     """Bytes of a page on each device, all layers together."""
     heads = 2 * config.n_kv_heads // mesh.shape["tensor"]
     itemsize = jnp.dtype(config.compute_dtype).itemsize
     return config.n_layers * engine_config.page_size * heads * pool_width(config, mesh) * itemsize
 
 
-def count_pages(config: ModelConfig, engine_config: EngineConfig, mesh: Mesh) -> int:
+def count_pages(config: ModelConfig, engine_config: EngineConfig, mesh: AnyMesh) -> int:
     """Pages of each shard's pool: as configured, or what the share of the device's memory holds.
 
     Raises ValueError if the share does not even hold one context.
@@ -43,8 +44,10 @@ def count_pages(config: ModelConfig, engine_config: EngineConfig, mesh: Mesh) ->
     return pages
 
 
-def device_bytes(mesh: Mesh) -> float:
+def device_bytes(mesh: AnyMesh) -> float:
     """Memory of one device. CPU devices share the host's."""
+    if isinstance(mesh, AbstractMesh):
+        raise ValueError(f"{mesh} has no device to ask for its memory; set `pages`")
     device = mesh.devices.flat[0]
     statistics = device.memory_stats()
     if statistics and "bytes_limit" in statistics:
@@ -54,7 +57,7 @@ def device_bytes(mesh: Mesh) -> float:
     return psutil.virtual_memory().total / mesh.devices.size
 
 
-def make_pools(config: ModelConfig, engine_config: EngineConfig, pages: int, mesh: Mesh) -> list[jax.Array]:
+def make_pools(config: ModelConfig, engine_config: EngineConfig, pages: int, mesh: AnyMesh) -> list[jax.Array]:
     """Empty pools, one a layer. The mesh must be set."""
     heads, width = 2 * config.n_kv_heads, pool_width(config, mesh)
     shape = (data_shards(mesh) * pages, engine_config.page_size, heads, width)

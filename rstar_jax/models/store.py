@@ -30,7 +30,7 @@ from rstar_jax.models.pretrained.load import load_weights
 from rstar_jax.models.pretrained.value_head import has_value_head
 from rstar_jax.models.rope import LongRope
 from rstar_jax.models.saved import newest_readable
-from rstar_jax.models.sharding import shardings
+from rstar_jax.models.sharding import AnyMesh, set_mesh, shardings
 from rstar_jax.models.vocabulary import NewRows, resize
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
 
@@ -165,9 +165,9 @@ def _saved_params(folder: epath.Path, abstract: Params) -> Params:
     return state["params"]
 
 
-def abstract_params(config: ModelConfig, head: Head, mesh: Mesh) -> Params:
+def abstract_params(config: ModelConfig, head: Head, mesh: AnyMesh) -> Params:
     """Shapes, dtypes and resting places of a model's parameters, without arrays."""
-    with jax.set_mesh(mesh):
+    with set_mesh(mesh):
         shapes = jax.eval_shape(lambda: init_params(config, jax.random.key(0), head))
     return jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

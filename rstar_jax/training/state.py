@@ -9,11 +9,12 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.decoder import Params, init_params
+from rstar_jax.models.sharding import AnyMesh
 from rstar_jax.models.store import abstract_params
 
 
@@ -39,7 +40,7 @@ def thawed(state: TrainState) -> TrainState:
 
 
 def abstract_state(
-    config: ModelConfig, head: Head, optimizer: optax.GradientTransformation, mesh: Mesh
+    config: ModelConfig, head: Head, optimizer: optax.GradientTransformation, mesh: AnyMesh
 ) -> TrainState:
     """Shapes, dtypes and places of a state: moments rest like their parameters, scalars everywhere."""
     params = abstract_params(config, head, mesh)
