@@ -11,11 +11,9 @@ import sys
 
 import pytest
 
-from rstar_jax.errors import InputError
-from rstar_jax.inference import ahead_of_time
-from rstar_jax.inference.ahead_of_time import count_copies, topology
+from rstar_jax.ahead_of_time.engine import count_copies
 
-SCRIPT = pathlib.Path(__file__).with_name("compile_for_tpu.py")
+SCRIPT = pathlib.Path(__file__).with_name("compile_engine.py")
 SMALL = {"n_layers": 2, "vocab_size": 2048}  # kernels and pools are those of the real model
 SHALLOW = {"n_layers": 2}
 needs_libtpu = pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu is not installed")
@@ -96,9 +94,3 @@ def test_copies_of_a_pool_are_counted():
     ]
     hlo = "\n".join(f"  %x.{i} = bf16[{s}]{layout % m} {op}(%y)" for i, (s, m, op) in enumerate(made))
     assert count_copies(hlo, (1024, 64, 4, 128)) == 4
-
-
-def test_without_libtpu_one_sentence_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(ahead_of_time.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"\[topology\]"):
-        topology("v5e:2x2")
