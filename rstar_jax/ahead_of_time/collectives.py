@@ -77,9 +77,10 @@ def _budget(model: ModelConfig, step: Step, mesh: Mesh3) -> _Budget:
             allow("sum", size, one.layers, one.name)
             continue
         allow("gather", size, uses * one.layers, one.name)
-        allow("scatter", size, (2 if uses == 3 else 1) * one.layers, one.name)
+        gradients = (2 if uses == 3 else 1) * one.layers  # of a tied embedding as table and as head
+        allow("scatter", size, gradients, one.name)
         for whole in {size // mesh.fsdp, size * one.layers // mesh.fsdp}:
-            allow("sum over data", whole, one.layers, one.name)
+            allow("sum over data", whole, gradients, one.name)
     return budget
 
 

@@ -74,6 +74,11 @@ def test_more_microbatches_need_more():
 def test_a_tied_embedding_is_gathered_three_times():
     tied = dataclasses.replace(MODEL, tie_embeddings=True)
     assert purposes(exchange("all-gather", EMBEDDING, 4), model=tied) == {"weights": 3, "surplus": 1}
+    assert purposes(exchange("reduce-scatter", EMBEDDING, 3), model=tied) == {"gradients": 2, "surplus": 1}
+    assert purposes(exchange("all-reduce", EMBEDDING, 3), model=tied, mesh=Mesh3(8, 1, 1)) == {
+        "gradients": 2,
+        "surplus": 1,
+    }
 
 
 def test_surplus():
