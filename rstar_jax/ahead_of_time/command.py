@@ -36,7 +36,7 @@ class Flags:
     job: a training step (sft, ppm), or the programs of a policy's engine (decode) or a PPM's (score).
     data, fsdp, tensor: the mesh. Without fsdp, all chips that the others leave.
     batch: rows for each shard of data and fsdp, in each of the microbatches.
-    dtype: of weights and moments at rest; computation is in bfloat16.
+    dtype: of weights and first moments at rest (bfloat16 is rounded stochastically); computation is in bfloat16.
     search: propose mesh and batch of a training step, and compile the first `compile` of the ranking.
     rows, tokens, pages, item, page_size: of the engine, for each shard of data and fsdp: a decoding dispatch, a scoring
         dispatch, the pool, and consecutive tokens that read their pages together.
@@ -149,6 +149,8 @@ def step_of(flags: Flags, shards: int) -> Step:
             microbatches=flags.microbatches,
             remat=flags.remat,
             loss_chunk=flags.loss_chunk,
+            moment_dtype=flags.dtype,
+            rounding="stochastic" if flags.dtype == "bfloat16" else "nearest",
         )
     except ValueError as error:
         raise InputError(str(error)) from error

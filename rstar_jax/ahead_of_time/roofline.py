@@ -13,9 +13,9 @@ import jax.numpy as jnp
 
 from rstar_jax.ahead_of_time.chips import Slice
 from rstar_jax.ahead_of_time.hlo import Collective
-from rstar_jax.ahead_of_time.training import recomputes_layers
 from rstar_jax.ahead_of_time.weights import block_elements, head_elements, outer_elements
 from rstar_jax.models.config import Head, ModelConfig
+from rstar_jax.training.flops import causal, hardware_flops, train_flops
 from rstar_jax.training.optimizer import TrainConfig
 
 
@@ -78,39 +78,14 @@ def estimate(work: Work, place: Slice) -> Estimate:
     return Estimate(*parts, mfu_best=useful / max(parts), mfu_worst=useful / sum(parts))
 
 
-def visible_keys(length: int, window: int | None) -> float:
-    """Keys that a token of a full causal row sees, on average."""
-    reach = min(window or length, length)
-    return reach - reach * (reach - 1) / (2 * length)
-
-
-def forward_flops(model: ModelConfig, head: Head, length: int) -> tuple[float, float]:
-    """FLOPs per token of a row of `length` tokens, through the layers and through the head.
-
-    Two for each number of a matrix, and for each visible key four for each number of the query heads.
-    """
-    attention = 4 * model.n_heads * model.head_dim * visible_keys(length, model.window)
-    return 2 * block_elements(model) + model.n_layers * attention, 2 * head_elements(model, head)
-
-
-def step_flops(model: ModelConfig, head: Head, tokens: int, length: int, remat: bool) -> tuple[float, float]:
-    """(FLOPs that a training step needs, FLOPs that it does), over all chips.
-
-    A backward pass costs twice a forward pass. Logits are computed again in it, and layers too where `remat` says so.
-    """
-    layers, head_flops = forward_flops(model, head, length)
-    useful = 3 * tokens * (layers + head_flops)
-    again = tokens * ((layers if remat else 0) + (head_flops if head == "lm" else 0))
-    return useful, useful + again
-
-
 def step_work(model: ModelConfig, head: Head, mesh: Mesh3, rows: int, run: TrainConfig, place: Slice) -> Work:
     """Of a training step, by hand. rows: of each shard, in each microbatch."""
     parts, tokens = run.microbatches, rows * run.row_length
-    useful, done = step_flops(model, head, parts * mesh.shards * tokens, run.row_length, recomputes_layers(run))
+    all_rows = parts * mesh.shards * rows
+    size = all_rows * run.row_length, all_rows * causal(run.row_length, model.window)
     return Work(
-        useful / mesh.n_chips,
-        done / mesh.n_chips,
+        train_flops(model, head, *size) / mesh.n_chips,
+        hardware_flops(model, head, *size, run.remat) / mesh.n_chips,
         parts * _step_hbm(model, head, mesh, tokens),
         parts * _step_communication(model, head, mesh, tokens, place),
     )

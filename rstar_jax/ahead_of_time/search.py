@@ -17,9 +17,10 @@ import jax.numpy as jnp
 from rstar_jax.ahead_of_time.chips import Slice
 from rstar_jax.ahead_of_time.report import Cell, training_cell
 from rstar_jax.ahead_of_time.roofline import Estimate, Mesh3, estimate, step_work
-from rstar_jax.ahead_of_time.training import Step, recomputes_layers, state_bytes
+from rstar_jax.ahead_of_time.training import Step, state_bytes
 from rstar_jax.ahead_of_time.weights import block_elements, outer_elements
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.remat import Remat
 from rstar_jax.models.sharding import abstract_mesh
 
 _ROWS = (1, 2, 4, 8, 16, 32)
@@ -70,12 +71,25 @@ def step_bytes(model: ModelConfig, step: Step, mesh: Mesh3, rows: int) -> float:
     resting = _state_bytes(model, step, mesh) + gradients * min(step.run.microbatches, 2)
     gathered = (2 * blocks / model.n_layers + 2 * outer) * size
     tokens = rows * step.run.row_length
-    heads = (model.n_heads + 2 * model.n_kv_heads) * model.head_dim / mesh.tensor
-    layer = tokens * (8 * model.d_model + 3 * heads + 5 * model.d_ff / mesh.tensor) * size
-    kept = model.n_layers * (tokens * model.d_model * size if recomputes_layers(step.run) else layer)
+    kept = _kept(model, mesh.tensor)
+    layer = tokens * kept["none"] * size
+    stream = tokens * model.n_layers * kept[step.run.remat] * size
     chunk = min(step.run.loss_chunk, step.run.row_length)
     logits = 3 * rows * chunk * model.rows / mesh.tensor * 4 if step.head == "lm" else 0
-    return resting + gathered + kept + layer + logits
+    return resting + gathered + stream + layer + logits
+
+
+def _kept(model: ModelConfig, tensor: int) -> dict[Remat, float]:
+    """Numbers that a chip keeps per token and layer; but for "none" those that `models.remat` tells."""
+    stream, ffw = model.d_model, model.d_ff / tensor
+    queries, keys = (count * model.head_dim / tensor for count in (model.n_heads, model.n_kv_heads))
+    return {
+        "none": 8 * stream + 3 * queries + 6 * keys + 5 * ffw,
+        "products": 2 * stream + 2 * (queries + keys) + 2 * ffw,
+        "attention": stream + queries,
+        "full": stream,
+        "offload": 0.0,
+    }
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from typing import Literal
 
@@ -16,8 +15,8 @@ from rstar_jax.models.decoder import logical_axes
 from rstar_jax.models.sharding import AnyMesh, platform, set_mesh
 from rstar_jax.training.batches import abstract_batch
 from rstar_jax.training.optimizer import TrainConfig, make_optimizer
-from rstar_jax.training.ppm import ppm_loss
-from rstar_jax.training.sft import sft_loss
+from rstar_jax.training.ppm import preference_loss
+from rstar_jax.training.sft import policy_loss
 from rstar_jax.training.state import abstract_state
 from rstar_jax.training.step import compile_step
 
@@ -46,20 +45,13 @@ def lower_step(model: ModelConfig, step: Step, mesh: AnyMesh) -> Lowered:
     """The compiled step's beginning; raises what tracing raises where layouts do not fit."""
     run = step.run
     layout = SFT_LAYOUT if step.job == "sft" else PAIR_LAYOUT
-    if step.job == "sft":
-        loss = functools.partial(sft_loss, model, chunk=run.loss_chunk, remat=run.remat)
-    else:
-        loss = functools.partial(ppm_loss, model, remat=run.remat)
+    loss = policy_loss(model, run) if step.job == "sft" else preference_loss(model, run)
     with set_mesh(mesh):
         optimizer = make_optimizer(run, logical_axes(model, step.head))
         state = abstract_state(model, step.head, optimizer, mesh)
         batch = abstract_batch(layout, step.rows, run.row_length, step.pairs, run.microbatches, mesh)
-        traced = compile_step(loss, optimizer, state).trace(state, batch, run.learning_rate)
+        traced = compile_step(loss, optimizer, state, run.rounding_seed).trace(state, batch, run.learning_rate)
         return traced.lower(lowering_platforms=(platform(mesh),))
-
-
-def recomputes_layers(run: TrainConfig) -> bool:
-    return run.remat not in (False, "none")
 
 
 def state_bytes(model: ModelConfig, step: Step, mesh: AnyMesh) -> int:

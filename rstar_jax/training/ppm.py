@@ -21,7 +21,7 @@ from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.remat import Remat
 from rstar_jax.training.batches import DROPOUT_KEYS
 from rstar_jax.training.loop import Task, train
-from rstar_jax.training.loss import Batch, Sums
+from rstar_jax.training.loss import Batch, LossFn, Sums
 from rstar_jax.training.optimizer import PAPER_PPM, TrainConfig
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
@@ -93,11 +93,18 @@ def train_ppm(
       mesh: by default the one that is set.
       held_out: as in `loop.train`.
     """
-    loss = functools.partial(ppm_loss, model_config, rule=rule, remat=config.remat, dropout=head.dropout)
+    loss = preference_loss(model_config, config, rule, head)
     first = None if init is None else first_params(model_config, init, head, config.seed)
     settings = {"squash": rule.squash, "reduction": rule.reduction} | head_settings(head)
     task = Task("value", loss, settings, drops=head.dropout > 0)
     return train(config, model_config, first, data, task, workdir, mesh, tokenizer, held_out)
+
+
+def preference_loss(
+    model_config: ModelConfig, config: TrainConfig, rule: PpmLoss = PAPER_LOSS, head: PpmHead = ZERO_HEAD
+) -> LossFn:
+    """The loss of a run."""
+    return functools.partial(ppm_loss, model_config, rule=rule, remat=config.remat, dropout=head.dropout)
 
 
 def first_params(config: ModelConfig, policy: Params, head: PpmHead, seed: int) -> Params:

@@ -22,7 +22,7 @@ from rstar_jax.models.decoder import Params
 from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.remat import Remat
 from rstar_jax.training.loop import Task, train
-from rstar_jax.training.loss import Batch, Sums
+from rstar_jax.training.loss import Batch, LossFn, Sums
 from rstar_jax.training.optimizer import PAPER_POLICY, TrainConfig
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
@@ -47,8 +47,13 @@ def train_policy(
       mesh: by default the one that is set.
       held_out: as in `loop.train`.
     """
-    loss = functools.partial(sft_loss, model_config, chunk=config.loss_chunk, remat=config.remat)
-    return train(config, model_config, init, data, Task("lm", loss), workdir, mesh, tokenizer, held_out)
+    task = Task("lm", policy_loss(model_config, config))
+    return train(config, model_config, init, data, task, workdir, mesh, tokenizer, held_out)
+
+
+def policy_loss(model_config: ModelConfig, config: TrainConfig) -> LossFn:
+    """The loss of a run."""
+    return functools.partial(sft_loss, model_config, chunk=config.loss_chunk, remat=config.remat)
 
 
 def sft_loss(

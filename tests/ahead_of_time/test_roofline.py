@@ -15,9 +15,7 @@ from rstar_jax.ahead_of_time.roofline import (
     decode_work,
     estimate,
     score_work,
-    step_flops,
     step_work,
-    visible_keys,
 )
 from rstar_jax.ahead_of_time.weights import block_elements, outer_elements, weights
 from rstar_jax.models.config import ModelConfig
@@ -55,20 +53,6 @@ def test_weights():
 def test_every_parameter_is_some_weight():
     config = published("qwen2.5-math-7b")
     assert sum(one.elements * one.layers for one in weights(config, "lm")) == 7_615_616_512
-
-
-@pytest.mark.parametrize(("length", "window"), [(7, None), (7, 3), (7, 7), (3, 100)])
-def test_visible_keys(length, window):
-    seen = [min(place + 1, window or length) for place in range(length)]
-    assert visible_keys(length, window) == pytest.approx(sum(seen) / length)
-
-
-def test_flops_of_a_step():
-    attention = 3 * 4 * 64 * (8 + 1) / 2  # layers, two products of 2 FLOPs, heads x width, keys
-    layers, head = 2 * 3 * LAYER + attention, 2 * EMBEDDING
-    assert step_flops(SMALL, "lm", 100, 8, False) == (300 * (layers + head), 300 * (layers + head) + 100 * head)
-    assert step_flops(SMALL, "lm", 100, 8, True)[1] == 400 * (layers + head)
-    assert step_flops(SMALL, "value", 100, 8, True) == (300 * (layers + 2 * 64), 400 * layers + 300 * 2 * 64)
 
 
 def test_a_step_on_all_axes_does_as_much_as_on_one():

@@ -12,8 +12,8 @@ import sys
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding
-
 from rstar_jax.inference.ahead_of_time import topology
+
 from rstar_jax.models.attention import KEYS, QUERIES, ROWS, self_attention
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.packed_rows import PackedRows

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-
 from rstar_jax.inference.ahead_of_time import topology
+
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import logical_axes
 from rstar_jax.models.published import published
