@@ -168,8 +168,12 @@ class Outer(nnx.Module):
 
 
 def _flat(x: Float[Array, "B L *D"]) -> Float[Array, "T ..."]:
-    """All tokens of a batch in one axis: gradients of weights are then plain matrix products."""
-    return x.reshape(-1, *x.shape[2:])
+    """All tokens of a batch in one axis: gradients of weights are then plain matrix products.
+
+    How that axis is split must be said: it would not be for a single row.
+    """
+    spec = P(RULES.batch, *jax.typeof(x).sharding.spec[2:])
+    return jax.lax.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]), out_sharding=spec)
 
 
 def _unflat(x: Float[Array, "T ..."], like: Array) -> Float[Array, "B L *D"]:

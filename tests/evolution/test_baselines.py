@@ -101,7 +101,7 @@ def test_a_baseline_is_trained_once_and_asked_by_search(lab, ppm_folder, kind: s
     first = len(lab.tokenizer.encode(policy_prompt(path.problem.question, path.steps[0])))
     batch = {"tokens": jnp.asarray([tokens]), "positions": jnp.arange(len(tokens))[None]}
     batch["segments"] = jnp.ones_like(batch["tokens"])
-    raw = ppm.token_scores(config, params, batch, False, 0.0)[0]
+    raw = ppm.token_scores(config, params, batch, "none", 0.0)[0]
     scale = 5 if kind == "orm" else 1  # this config trains raw scores; a PQM's are always squashed
     wanted = [math.tanh(float(raw[place]) / scale) for place in (first - 1, len(tokens) - 1)]
     assert asyncio.run(ask()) == pytest.approx(wanted, abs=1e-4)

@@ -88,6 +88,18 @@ def test_branches_stand_alone_behind_their_trunk():
         np.testing.assert_allclose(packed[:, where], full(QWEN2, params, alone)[:, 3:], atol=1e-5)
 
 
+def test_a_row_twice_has_twice_the_gradient_of_the_row_alone():
+    """A single row's axis has length one, which JAX does not count as split unless it is told."""
+    params, row = decoder.init_params(QWEN2, jax.random.key(1)), tokens_of(1, 6)
+
+    @jax.jit
+    def gradient(params, tokens):
+        return jax.grad(lambda params: jnp.sum(jnp.tanh(full(QWEN2, params, tokens))))(params)
+
+    one, two = gradient(params, row), gradient(params, jnp.concatenate([row, row]))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(2 * a, b, rtol=1e-4, atol=1e-4), one, two)
+
+
 def test_the_mimetic_start_matches_and_copies():
     def alignment(config):
         heads = decoder.init_params(config, jax.random.key(0))["blocks"]["attention"]

@@ -19,6 +19,7 @@ from rstar_jax.datasets.pair_packing import Group, pack_pairs
 from rstar_jax.models import decoder
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params, init_params
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import abstract_params
 from rstar_jax.training.batches import to_devices
@@ -80,8 +81,8 @@ def pair_losses(params: Params) -> list[jax.Array]:
         tokens[row, : len(text)], is_last[row, len(text) - 1] = text, 1
     weights = np.asarray([weight for *_, weight in pairs])
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
-    causal = positions[:, :, None] >= positions[:, None, :]
-    hidden = decoder.hidden_states(MODEL, params, jnp.asarray(tokens), positions, causal)
+    alone = PackedRows(positions, jnp.ones_like(positions))
+    hidden = decoder.hidden_states(MODEL, params, jnp.asarray(tokens), alone)
     raw = jnp.sum(decoder.values(params, hidden) * is_last, axis=1)
 
     def loss(rule: PpmLoss) -> jax.Array:

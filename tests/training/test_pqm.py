@@ -14,6 +14,7 @@ from rstar_jax.datasets.value_packing import ValuedSolution, pack_values
 from rstar_jax.files import read_json, read_jsonl
 from rstar_jax.inference.adapters import squash_of
 from rstar_jax.models import decoder
+from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.store import describe
 from rstar_jax.training.batches import DROPOUT_KEYS, dropout_keys
 from rstar_jax.training.optimizer import TrainConfig
@@ -81,8 +82,8 @@ def test_packed_solutions_are_solutions_by_themselves(model, params, values) -> 
     def by_themselves(params):
         def loss(params):
             positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
-            causal = positions[:, :, None] >= positions[:, None, :]
-            hidden = decoder.hidden_states(model, params, jnp.asarray(tokens), positions, causal)
+            alone = PackedRows(positions, jnp.ones_like(positions))
+            hidden = decoder.hidden_states(model, params, jnp.asarray(tokens), alone)
             found = jnp.tanh(decoder.values(params, hidden))
             return jnp.sum(is_end * (found - q) ** 2) / len(values)
 
