@@ -128,6 +128,8 @@ def _shift(x: Array) -> Array:
 
 
 def _chunks(x: Array, n: int, padding: int) -> Array:
-    """[B, L, …] as [n, B, C, …], padded with zeros."""
+    """[B, L, …] as [n, B, C, …], padded with zeros; split as it was, which for a single row has to be said."""
     x = jnp.pad(x, ((0, 0), (0, padding), *((0, 0),) * (x.ndim - 2)))
-    return jnp.moveaxis(x.reshape(x.shape[0], n, -1, *x.shape[2:]), 1, 0)
+    rows, *rest = jax.typeof(x).sharding.spec
+    shape = (x.shape[0], n, x.shape[1] // n, *x.shape[2:])
+    return jnp.moveaxis(jax.lax.reshape(x, shape, out_sharding=P(rows, None, *rest)), 1, 0)

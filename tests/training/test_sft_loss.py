@@ -15,6 +15,7 @@ from rstar_jax.datasets.packing import Packed, TokenisedSolution, pack_sft
 from rstar_jax.models import decoder
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.packed_rows import PackedRows
+from rstar_jax.training.batches import to_devices
 from rstar_jax.training.sft import sft_loss
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -68,6 +69,15 @@ def test_chunked_is_plain(model, params, solutions, plain, chunk: int, remat: st
     loss, gradient, targets = mean_and_grad(model, params, device(packed), chunk=chunk, remat=remat)
     assert_close((loss, gradient), plain)
     assert targets == packed.arrays["loss_mask"].sum()
+
+
+@pytest.mark.parametrize("chunk", [7, 48])
+def test_a_single_row_as_the_loop_places_it(model, params, solutions, chunk: int) -> None:
+    """An axis of length one is split only where that is said; its gradients must meet those that are."""
+    first = pack_sft(solutions[:1], 48)
+    rows = jax.tree.map(lambda part: part[0], to_devices(first.rows(np.array([0])), 1, jax.sharding.get_mesh()))
+    found = mean_and_grad(model, params, rows, chunk=chunk)
+    assert_close(found, mean_and_grad(model, params, device(first, 2), chunk=chunk))
 
 
 def test_packed_is_alone_and_padding_adds_nothing(model, params, solutions) -> None:
