@@ -29,14 +29,14 @@ from typing import Literal
 
 import tyro
 from etils import epath
+from training_script import COMPILED, TrainingFlags, about, changed, check_length, check_share, results
 
 from rstar_jax.datasets.released import RSTAR_PPM, RSTAR_SFT, find_files
-from rstar_jax.datasets.tokenise import Split, TokeniseConfig, tokenise_files
+from rstar_jax.datasets.tokenise import TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.stages import set_up_jax
-from rstar_jax.files import read_jsonl
 from rstar_jax.models.sharding import make_mesh
-from rstar_jax.models.store import describe, load_base
+from rstar_jax.models.store import load_base
 from rstar_jax.search.progress import say
 from rstar_jax.training import optimizer
 from rstar_jax.training.claim import claim
@@ -46,7 +46,6 @@ from rstar_jax.training.sft import train_policy
 from rstar_jax.trajectory.tags import POLICY_TOKENS, REWARD_TOKENS
 from rstar_jax.trajectory.tokenizer import load_tokenizer
 
-COMPILED = pathlib.Path(__file__).parents[1] / "runs" / ".compiled"
 _DATA = {"policy": RSTAR_SFT, "ppm": RSTAR_PPM}
 _TOKENS = {"policy": POLICY_TOKENS, "ppm": REWARD_TOKENS}
 _TRAIN = {
@@ -56,23 +55,10 @@ _TRAIN = {
     ("ppm", "released"): optimizer.RELEASED_PPM,
 }
 _RELEASED_HELD_OUT = 0.05  # of the PPM's data; the policy's training holds out nothing
-_OVERRIDES = (
-    "epochs",
-    "max_steps",
-    "row_length",
-    "batch_size",
-    "microbatches",
-    "learning_rate",
-    "checkpoint_every",
-    "log_every",
-    "grace_seconds",
-    "profile_step",
-    "profile_steps",
-)
 
 
-@dataclasses.dataclass(frozen=True)
-class Flags:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(TrainingFlags):
     """What to train, from what. Options that are left out come from the hyper-parameters.
 
     Attributes:
@@ -85,12 +71,6 @@ class Flags:
       hyperparameters: whose.
       phi3: the paper's settings for Phi3-mini (policy only).
       held_out: share of the problems that are held out and reported on.
-      max_steps: stop, with the schedule at its end, after so many steps.
-      grace_seconds: what the machine gives between SIGTERM and SIGKILL.
-      profile_step, profile_steps: leave a profile of so many steps from that one on in OUT/model/profile.
-      mesh: sizes of the axes data, fsdp, tensor.
-      weights: dtype of the weights and of what the optimizer keeps.
-      dtype: of the computation; by default as the model is stored.
     """
 
     job: Literal["policy", "ppm"]
@@ -100,21 +80,6 @@ class Flags:
     hyperparameters: Literal["paper", "released"] = "paper"
     phi3: bool = False
     held_out: float | None = None
-    epochs: int | None = None
-    max_steps: int | None = None
-    row_length: int | None = None
-    batch_size: int | None = None
-    microbatches: int | None = None
-    learning_rate: float | None = None
-    checkpoint_every: int | None = None
-    log_every: int | None = None
-    grace_seconds: float | None = None
-    profile_step: int | None = None
-    profile_steps: int | None = None
-    seed: int = 0
-    mesh: tuple[int, int, int] = (1, 1, 1)
-    weights: Literal["float32", "bfloat16"] = "float32"
-    dtype: Literal["float32", "bfloat16"] | None = None
 
     @property
     def released(self) -> bool:
@@ -128,18 +93,13 @@ def train_config(flags: Flags) -> TrainConfig:
         if flags.job != "policy" or flags.released:
             raise InputError("--phi3 is a setting of the paper's policy: --job policy --hyperparameters paper")
         config = optimizer.PAPER_POLICY_PHI3
-    given = {name: getattr(flags, name) for name in _OVERRIDES if getattr(flags, name) is not None}
-    try:
-        return dataclasses.replace(config, seed=flags.seed, **given)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return changed(config, flags)
 
 
 def tokenise_config(flags: Flags, config: TrainConfig) -> TokeniseConfig:
     default = _RELEASED_HELD_OUT if flags.released and flags.job == "ppm" else 0.0
     held_out = default if flags.held_out is None else flags.held_out
-    if not 0 <= held_out < 1:
-        raise InputError(f"--held-out {held_out} is no share of the problems: at least 0 and less than 1")
+    check_share(held_out)
     learns_outputs = flags.released and flags.job == "policy"
     return TokeniseConfig(flags.job, config.row_length, learns_outputs, held_out, flags.seed)
 
@@ -147,12 +107,8 @@ def tokenise_config(flags: Flags, config: TrainConfig) -> TokeniseConfig:
 def train(flags: Flags) -> None:
     """Tokenise first: what is wrong with the data shows before gigabytes of weights are loaded."""
     config = train_config(flags)
-    settings, longest = tokenise_config(flags, config), describe(flags.model).config.max_length
-    if config.row_length > longest:
-        raise InputError(
-            f"rows of {config.row_length} tokens are longer than the {longest} that {flags.model} reads; choose a "
-            "shorter --row-length"
-        )
+    settings = tokenise_config(flags, config)
+    check_length(config, flags.model)
     claim(epath.Path(flags.out), {"job": flags.job, "model": flags.model, "hyperparameters": flags.hyperparameters})
     data = tokenise_files(
         find_files(flags.data or _DATA[flags.job]),
@@ -180,27 +136,6 @@ def train(flags: Flags) -> None:
         train_ppm(data.train, model_config, model, tokenizer, rule=rule, head=head, **common)
     for line in results(model):
         say(line)
-
-
-def about(data: Split, settings: TokeniseConfig) -> str:
-    """What there is to learn from, in a sentence."""
-    what = "pairs" if settings.job == "ppm" else "solutions"
-    dropped = data.train.dropped + data.held_out.dropped
-    return (
-        f"{data.train.examples:,} {what} to train on in {data.train.n_rows:,} rows ({data.train.fill:.0%} full), "
-        f"{data.held_out.examples:,} held out, {dropped:,} longer than {settings.row_length} tokens and dropped"
-    )
-
-
-def results(model: pathlib.Path) -> list[str]:
-    """What the run came to, from its metrics."""
-    rows = read_jsonl(model / "metrics.jsonl")
-    last = [row for row in rows if "loss" in row][-1]
-    lines = [f"step {last['step']}: loss {last['loss']:.4f}, accuracy {last['accuracy']:.4f}"]
-    for row in (row for row in rows if "held_out_loss" in row):
-        loss, accuracy = row["held_out_loss"], row["held_out_accuracy"]
-        lines.append(f"held out, after epoch {row['epoch']:.4g}: loss {loss:.4f}, accuracy {accuracy:.4f}")
-    return [*lines, f"model: {model}"]
 
 
 def go() -> None:

@@ -26,7 +26,7 @@ from typing import Literal
 
 import tyro
 from etils import epath
-from train_on_released_data import COMPILED, about, results
+from training_script import COMPILED, TrainingFlags, about, changed, check_length, check_share, results
 
 from rstar_jax.datasets.baselines import Baseline, write_rows
 from rstar_jax.datasets.outcomes import by_problem
@@ -35,7 +35,7 @@ from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.files import sha256_of
 from rstar_jax.models.sharding import make_mesh
-from rstar_jax.models.store import describe, load_base
+from rstar_jax.models.store import load_base
 from rstar_jax.search.progress import say
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.training.claim import claim
@@ -46,11 +46,10 @@ from rstar_jax.trajectory.tags import REWARD_TOKENS
 from rstar_jax.trajectory.tokenizer import load_tokenizer
 
 _TRAIN: dict[Baseline, TrainConfig] = {"orm": PAPER_ORM, "pqm": PAPER_PQM}
-_OVERRIDES = ("epochs", "max_steps", "row_length", "batch_size", "microbatches", "learning_rate", "checkpoint_every")
 
 
-@dataclasses.dataclass(frozen=True)
-class Flags:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(TrainingFlags):
     """What to train, from what. Options that are left out are the paper's.
 
     Attributes:
@@ -61,10 +60,6 @@ class Flags:
       out: folder of the run.
       squash: of the ORM: "tanh": the head ends in tanh (paper); "raw": training compares raw scores.
       held_out: share of the problems that are held out and reported on.
-      max_steps: stop, with the schedule at its end, after so many steps.
-      mesh: sizes of the axes data, fsdp, tensor.
-      weights: dtype of the weights and of what the optimizer keeps.
-      dtype: of the computation; by default as the model is stored.
     """
 
     kind: Baseline
@@ -73,30 +68,14 @@ class Flags:
     out: pathlib.Path
     squash: Literal["tanh", "raw"] = "tanh"
     held_out: float = 0.0
-    epochs: int | None = None
-    max_steps: int | None = None
-    row_length: int | None = None
-    batch_size: int | None = None
-    microbatches: int | None = None
-    learning_rate: float | None = None
-    checkpoint_every: int | None = None
-    seed: int = 0
-    mesh: tuple[int, int, int] = (1, 1, 1)
-    weights: Literal["float32", "bfloat16"] = "float32"
-    dtype: Literal["float32", "bfloat16"] | None = None
 
 
 def train_config(flags: Flags) -> TrainConfig:
     """The paper's hyper-parameters with what the command line changes."""
-    if not 0 <= flags.held_out < 1:
-        raise InputError(f"--held-out {flags.held_out} is no share of the problems: at least 0 and less than 1")
+    check_share(flags.held_out)
     if flags.kind == "pqm" and flags.squash != "tanh":
         raise InputError("--squash is a choice of the ORM: a PQM predicts values from -1 to 1, which needs tanh")
-    given = {name: getattr(flags, name) for name in _OVERRIDES if getattr(flags, name) is not None}
-    try:
-        return dataclasses.replace(_TRAIN[flags.kind], seed=flags.seed, **given)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return changed(_TRAIN[flags.kind], flags)
 
 
 def tree_files(places: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
@@ -112,12 +91,7 @@ def tree_files(places: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
 
 def train(flags: Flags) -> None:
     config, files = train_config(flags), tree_files(flags.trees)
-    longest = describe(flags.base).config.max_length
-    if config.row_length > longest:
-        raise InputError(
-            f"rows of {config.row_length} tokens are longer than the {longest} that {flags.base} reads; choose a "
-            "shorter --row-length"
-        )
+    check_length(config, flags.base)
     claim(epath.Path(flags.out), {"kind": flags.kind, "base": flags.base, "trees": [sha256_of(file) for file in files]})
     rows = flags.out / f"{flags.kind}.jsonl"
     if not rows.exists():

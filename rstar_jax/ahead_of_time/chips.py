@@ -10,6 +10,7 @@ import dataclasses
 import math
 
 from rstar_jax.errors import InputError
+from rstar_jax.training.devices import PEAK_FLOPS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +27,12 @@ class Chip:
     wraps: int
 
 
-_GB, _GIB = 10**9, 2**30
+_GIB = 2**30
 CHIPS = {
-    "v4": Chip(32 * _GIB, 275e12, 1228e9, 300e9, 4),
-    "v5e": Chip(16 * _GIB, 197e12, 819e9, 200e9, 16),
-    "v5p": Chip(95 * _GIB, 459e12, 2765e9, 600e9, 4),
-    "v6e": Chip(32 * _GIB, 918e12, 1638e9, 400e9, 16),
+    "v4": Chip(32 * _GIB, PEAK_FLOPS["TPU v4"], 1228e9, 300e9, 4),
+    "v5e": Chip(16 * _GIB, PEAK_FLOPS["TPU v5e"], 819e9, 200e9, 16),
+    "v5p": Chip(95 * _GIB, PEAK_FLOPS["TPU v5p"], 2765e9, 600e9, 4),
+    "v6e": Chip(32 * _GIB, PEAK_FLOPS["TPU v6e"], 1638e9, 400e9, 16),
 }
 _FLAT = {4: "2x2", 8: "2x4", 16: "4x4", 32: "4x8", 64: "8x8", 128: "8x16", 256: "16x16"}
 _CUBES = {8: "2x2x1", 16: "2x2x2", 32: "2x2x4", 64: "2x4x4", 128: "4x4x4", 256: "4x4x8", 512: "4x8x8", 1024: "8x8x8"}

@@ -146,12 +146,9 @@ def trip_count(loop: Instruction, known: Computations) -> int:
     if told:
         return int(told[1])
     condition = re.search(r"condition=%?([\w.\-]+)", loop.rest)
-    constants = [
-        int(number[1])
-        for instruction in known[condition[1]] if condition
-        if instruction.opcode == "constant" and (number := re.match(r"(\d+)\)", instruction.rest))
-    ] if condition else []
-    return max(constants, default=1)
+    compared = known[condition[1]] if condition else []
+    numbers = (re.match(r"(\d+)\)", one.rest) for one in compared if one.opcode == "constant")
+    return max((int(number[1]) for number in numbers if number), default=1)
 
 
 def collectives(hlo: str) -> list[Collective]:
@@ -170,10 +167,10 @@ def collectives(hlo: str) -> list[Collective]:
             continue
         channels.update(channel.groups() if channel else ())
         group = first_group(instruction.rest)
+        gives_a_part = kind == "reduce-scatter"
+        kind = "reduce-scatter" if computation.startswith(_TPU_REDUCE_SCATTER) else kind
         for dtype, elements in _arrays(instruction):
-            whole = elements * len(group) if kind == "reduce-scatter" else elements
-            if computation.startswith(_TPU_REDUCE_SCATTER):
-                kind = "reduce-scatter"
+            whole = elements * len(group) if gives_a_part else elements
             one = Collective(kind, whole, whole * _BITS.get(dtype, 32) // 8, group, 0, instruction.op_name)
             found[one] = found.get(one, 0) + times
     return [dataclasses.replace(one, times=times) for one, times in found.items()]

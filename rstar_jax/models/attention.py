@@ -24,7 +24,7 @@ from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.kernels import gpu, tpu
 from rstar_jax.models.packed_rows import PackedRows, packed_mask, reach
 from rstar_jax.models.remat import HEADS
-from rstar_jax.models.sharding import RULES
+from rstar_jax.models.sharding import RULES, platform
 
 Implementation = Literal["reference", "splash", "cudnn"]
 SelfAttention = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
@@ -47,7 +47,7 @@ def self_attention(
       implementation: None chooses by the devices of the mesh that `rows` are on.
     """
     if implementation is None:
-        implementation = choose(config, platform_of(rows.positions))
+        implementation = choose(config, platform(jax.typeof(rows.positions).sharding.mesh))
     if implementation == "reference":
         return _named(functools.partial(attention, mask=packed_mask(rows, config.window)))
     if implementation == "cudnn":
@@ -62,15 +62,6 @@ def choose(config: ModelConfig, platform: str) -> Implementation:
     if platform in ("gpu", "cuda") and gpu.takes(config.compute_dtype, config.head_dim):
         return "cudnn"
     return "reference"
-
-
-def platform_of(x: jax.Array) -> str:
-    """Platform of the mesh that an array is on, which may be one of a topology's chips or have no chips at all.
-
-    An `AbstractMesh` that does not say (`abstract_device`) has the platform that jit would run on.
-    """
-    device = jax.typeof(x).sharding.mesh.abstract_device
-    return jax.default_backend() if device is None else device.platform
 
 
 def splash(config: ModelConfig, rows: PackedRows, **settings: Any) -> SelfAttention:

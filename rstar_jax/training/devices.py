@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 
 # Peaks of dense bfloat16 matrix products in FLOP/s, from the makers' data sheets, by JAX's name of the device.
-_PEAK_FLOPS = {
+PEAK_FLOPS = {
     "TPU v4": 275e12,
     "TPU v5 lite": 197e12,  # v5e
     "TPU v5e": 197e12,
@@ -28,7 +28,7 @@ _PEAK_FLOPS = {
 
 def peak_flops(device: Any) -> float | None:
     """Peak of a `jax.Device` in bfloat16, FLOP/s; None for a kind that is not in the table, and for CPUs."""
-    return _PEAK_FLOPS.get(device.device_kind)
+    return PEAK_FLOPS.get(device.device_kind)
 
 
 def memory_in_use(device: Any) -> dict[str, int]:

@@ -16,10 +16,11 @@ import pytest
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType
 
 from rstar_jax.models import attention, decoder
-from rstar_jax.models.attention import platform_of, self_attention, splash
+from rstar_jax.models.attention import self_attention, splash
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import MESH_AXES
+from rstar_jax.models.sharding import platform as platform_of_mesh
 from tests.models.random_rows import random_rows
 
 MODEL = ModelConfig(vocab_size=48, d_model=32, n_layers=1, n_heads=4, n_kv_heads=2, head_dim=64, d_ff=32)
@@ -142,7 +143,7 @@ def test_the_platform_is_that_of_the_mesh(platform, wanted):
     mesh, rows = abstract_rows(platform)
     found = []
     with jax.sharding.use_abstract_mesh(mesh):
-        jax.eval_shape(lambda x: found.append(platform_of(x)), rows)
+        jax.eval_shape(lambda x: found.append(platform_of_mesh(jax.typeof(x).sharding.mesh)), rows)
     assert found == [wanted]
 
 
