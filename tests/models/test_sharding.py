@@ -37,5 +37,4 @@ def test_vectors_are_whole():
 def test_platforms():
     assert platform(abstract_mesh()) == "tpu"
     assert platform(make_mesh()) == jax.default_backend()
-    with pytest.raises(ValueError, match="does not say"):
-        platform(jax.sharding.AbstractMesh((1,), ("data",)))
+    assert platform(jax.sharding.AbstractMesh((1,), ("data",))) == jax.default_backend(), "a mesh that names no device"
