@@ -140,6 +140,7 @@ def busy_extend(engine: PolicyEngine) -> ExtendBatch:
     batch = engine.scheduler.empty_extend(rows)
     batch.tables[:] = np.arange(batch.tables.shape[1])
     batch.positions[:] = BARE_CONTEXT // 2 + np.arange(rows)
+    batch.shared.trunk[:] = BARE_CONTEXT // 2 // engine.engine_config.block * engine.engine_config.block
     batch.tokens[:] = words(np.random.default_rng(0), rows)
     return batch
 

@@ -28,20 +28,16 @@ Implementation = Literal["blocks", "gathered", "tpu", "gpu"]
 Put = Callable[[Array, Array, Array, Array], Array]  # `scatter`, or what does the same
 
 
-class Chunks(NamedTuple):
-    """Rows of a prefill or scoring dispatch: items of S consecutive tokens of one sequence."""
+class Items(NamedTuple):
+    """Rows of a dispatch: R/I consecutive new tokens of one sequence to an item, or one (decoding).
+
+    trunk, members: what families of items share; see `blocks.attend_items`. Kernels read each item by itself.
+    """
 
     tables: Int[Anywhere, "I W"]
-    positions: Int[Anywhere, " R"]  # -1: padding
-
-
-class Siblings(NamedTuple):
-    """Rows of a decoding dispatch: one token each; see `blocks.attend_siblings`."""
-
-    tables: Int[Anywhere, "R W"]
-    positions: Int[Anywhere, " R"]  # -1: idle
-    trunk: Int[Anywhere, " R"]
-    members: tuple[Int[Anywhere, "R S"], ...]
+    positions: Int[Anywhere, " R"]  # -1: padding, or idle
+    trunk: Int[Anywhere, " I"]
+    members: tuple[Int[Anywhere, "I S"], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +51,7 @@ class PagedAttention:
     block: int
     window: int | None = None
 
-    def __call__(self, where: Chunks | Siblings) -> Attend:
+    def __call__(self, where: Items) -> Attend:
         """What the decoder calls in every layer; the layer's cache is its pool [P, T, 2K, h]."""
 
         def attend(q: Array, k: Array, v: Array, pool: Array) -> tuple[Array, Array]:
@@ -68,7 +64,7 @@ class PagedAttention:
 
         return attend
 
-    def _local(self, q: Array, k: Array, v: Array, pool: Array, where: Chunks | Siblings) -> tuple[Array, Array]:
+    def _local(self, q: Array, k: Array, v: Array, pool: Array, where: Items) -> tuple[Array, Array]:
         width, tables = k.shape[-1], where.tables
         per_row = jnp.repeat(tables, len(q) // len(tables), axis=0)
         put = tpu.put if self.implementation == "tpu" else scatter
@@ -81,12 +77,8 @@ class PagedAttention:
             heads = gpu.attend(q, pool, tables, visible, scale, window)
         elif self.implementation == "gathered":
             heads = blocks.attend_gathered(q, pool, per_row, visible, scale, window)
-        elif isinstance(where, Chunks):
-            heads = blocks.attend_chunks(q, pool, tables, visible, scale, self.block, window)
         else:
-            heads = blocks.attend_siblings(
-                q, pool, tables, visible, where.trunk, where.members, scale, self.block, window
-            )
+            heads = blocks.attend_items(q, pool, tables, visible, where.trunk, where.members, scale, self.block, window)
         return heads[..., :width].astype(k.dtype), pool
 
 

@@ -1,11 +1,12 @@
 """Attention over gathered pages in `jax.numpy`, block by block with a running softmax; siblings share their reads.
 
-An item is up to S query rows that see (a beginning of) the same block table: consecutive new tokens of one sequence,
-or siblings behind one trunk. So a page is gathered once for all of them, and their products are matrices, not vectors.
+An item is some rows that see (a beginning of) the same block table: consecutive new tokens of one sequence. A family is
+some items whose tables begin alike, siblings behind one trunk. A family's trunk is gathered once for all of its rows,
+the rest once for each item; so products are those of matrices, not of vectors.
 
 Blocks are aligned to positions and taken in order, and a block that a row does not see changes none of its bits. Hence
-a row's result depends neither on the table's width, nor on its neighbours, nor on how rows are grouped into items,
-as long as matrix products treat their rows alike.
+a row's result depends neither on the table's width, nor on its neighbours, nor on how rows are grouped into items and
+families, as long as matrix products treat their rows alike.
 
 With a window a row sees the last `window` of its tokens only. Blocks before it are read all the same: windows of the
 models that have one are about as long as the contexts of the method.
@@ -22,8 +23,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 _UNSEEN = -1e30
-_ITEMS = 8  # that are computed at once
-_TAILS = 16  # rows whose tails are read together: their keys stay in a core's cache
+_QUERIES = 256  # of families whose trunks are read at once
+_TAILS = 16  # items whose tails are read at once: their keys stay in a core's cache
 
 
 class Running(NamedTuple):
@@ -93,121 +94,96 @@ def _twice(running: Running) -> Running:
     return jax.tree.map(lambda x: jnp.repeat(x, 2, axis=2), running)
 
 
-def attend_chunks(
+def attend_items(
     q: Float[Array, "R K G h"],
     pool: Float[Array, "P T 2K h"],
     tables: Int[Array, "I W"],
     visible: Int[Array, " R"],
+    trunk: Int[Array, " I"],
+    members: Sequence[Int[Array, "F S"]],
     scale: float,
     block: int,
     window: int | None = None,
 ) -> Float[Array, "R K G h"]:
-    """R/I consecutive rows behind each table; row r sees the first `visible[r]` tokens of it."""
+    """R/I consecutive rows behind each table; row r sees the first `visible[r]` tokens of it.
+
+    trunk: tokens that an item shares with all items of its family, a multiple of `block`; none for an item that is in
+    no family. members: for each width S, the items of each family (-1: none), families in use first.
+    """
     items, (_, heads, group, width) = len(tables), q.shape
     side = len(q) // items
-    q = q.reshape(items, side, heads, group, width).swapaxes(1, 2).reshape(items, heads, side * group, width)
+    queries = q.reshape(items, side, heads, group, width).swapaxes(1, 2).reshape(items, heads, side * group, width)
     seen = jnp.repeat(visible.reshape(items, side), group, axis=1)
-    count = -(-jnp.max(visible) // block)
-    empty = Running.empty(items, heads, side * group, width)
     since = None if window is None else seen - window
-    out = attend_blocks(q, pool, tables, seen, scale, block, count, empty, since=since).finished()
+    longest = jnp.max(seen, axis=1)
+    trunk = jnp.where(longest > 0, trunk, 0)
+    rows = _Rows(queries, tables, seen, since, trunk // block, -(-longest // block))
+    running = Running.empty(items, heads, side * group, width)
+    for families in members:
+        running = _trunks(rows, pool, families, running, scale, block)
+    out = _tails(rows, pool, running, scale, block).finished()
     return out.reshape(items, heads, side, group, width).swapaxes(1, 2).reshape(-1, heads, group, width)
 
 
-def attend_siblings(
-    q: Float[Array, "R K G h"],
-    pool: Float[Array, "P T 2K h"],
-    tables: Int[Array, "R W"],
-    visible: Int[Array, " R"],
-    trunk: Int[Array, " R"],
-    members: Sequence[Int[Array, "I S"]],
-    scale: float,
-    block: int,
-    window: int | None = None,
-) -> Float[Array, "R K G h"]:
-    """One new token per row. Rows of one item read their common trunk together, and the rest each by itself.
+class _Rows(NamedTuple):
+    """Items of M queries. first: blocks of the trunk; last: blocks of all that a query sees."""
 
-    trunk: tokens that a row shares with all rows of its item, a multiple of `block`. members: for each width S of
-    items, the rows of each item (-1: none), items in use first. Every row that is not idle is in one item.
-    """
-    rows, heads, group, width = q.shape
-    running = Running.empty(rows, heads, group, width)
-    trunk = jnp.where(visible > 0, trunk, 0)
-    since = None if window is None else visible - window
-    for items in members:
-        running = _trunks(q, pool, tables, trunk, since, items, running, scale, block)
-    return _tails(q, pool, tables, visible, since, trunk // block, running, scale, block).finished()
+    q: Float[Array, "I K M h"]
+    tables: Int[Array, "I W"]
+    visible: Int[Array, "I M"]
+    since: Int[Array, "I M"] | None
+    first: Int[Array, " I"]
+    last: Int[Array, " I"]
 
 
 def _trunks(
-    q: Array,
-    pool: Array,
-    tables: Array,
-    trunk: Array,
-    since: Array | None,
-    members: Array,
-    running: Running,
-    scale: float,
-    block: int,
+    rows: _Rows, pool: Array, members: Int[Array, "F S"], running: Running, scale: float, block: int
 ) -> Running:
-    """The softmax over their trunks for the rows of some items, a few items at a time."""
-    (rows, heads, group, width), side = q.shape, members.shape[1]
-    together = math.gcd(len(members), _ITEMS)
+    """The softmax over their trunks for the items of some families, a few families at a time."""
+    (items, heads, queries, width), side = rows.q.shape, members.shape[1]
+    together = math.gcd(len(members), max(1, _QUERIES // (side * queries)))
 
     def some(number: Array, running: Running) -> Running:
         chosen = jax.lax.dynamic_slice_in_dim(members, number * together, together)
-        row = jnp.maximum(chosen, 0)
-        seen = jnp.where(chosen >= 0, trunk[row], 0)
-        queries = q[row].swapaxes(1, 2).reshape(together, heads, side * group, width)
-        empty = Running.empty(together, heads, side * group, width)
-        by_head = jax.tree.map(lambda x: jnp.repeat(x, group, axis=1), (seen, None if since is None else since[row]))
-        count = jnp.max(seen) // block
-        new = attend_blocks(queries, pool, tables[row[:, 0]], by_head[0], scale, block, count, empty, None, by_head[1])
-        target = jnp.where(chosen >= 0, chosen, rows).reshape(-1)
-        return jax.tree.map(lambda all_, part: all_.at[target].set(_by_row(part, side), mode="drop"), running, new)
+        item = jnp.maximum(chosen, 0)
+        blocks = jnp.where(chosen >= 0, rows.first[item], 0)
+        seen = jnp.repeat(blocks * block, queries, axis=1)
+        since = None if rows.since is None else rows.since[item].reshape(together, -1)
+        q = rows.q[item].swapaxes(1, 2).reshape(together, heads, side * queries, width)
+        empty = Running.empty(together, heads, side * queries, width)
+        table, count = rows.tables[item[:, 0]], jnp.max(blocks)
+        new = attend_blocks(q, pool, table, seen, scale, block, count, empty, None, since)
+        target = jnp.where(chosen >= 0, chosen, items).reshape(-1)
+        return jax.tree.map(lambda all_, part: all_.at[target].set(_by_item(part, side), mode="drop"), running, new)
 
     used = jnp.sum(members[:, 0] >= 0)
     return jax.lax.fori_loop(0, -(-used // together), some, running)
 
 
-def _by_row(x: Array, side: int) -> Array:
-    """[I, K, S * G, …] of items as [I * S, K, G, …] of rows."""
-    items, heads, queries = x.shape[:3]
-    x = x.reshape(items, heads, side, queries // side, *x.shape[3:]).swapaxes(1, 2)
-    return x.reshape(items * side, heads, queries // side, *x.shape[4:])
+def _by_item(x: Array, side: int) -> Array:
+    """[F, K, S * M, …] of families as [F * S, K, M, …] of items."""
+    families, heads, queries = x.shape[:3]
+    x = x.reshape(families, heads, side, queries // side, *x.shape[3:]).swapaxes(1, 2)
+    return x.reshape(families * side, heads, queries // side, *x.shape[4:])
 
 
-def _tails(
-    q: Array,
-    pool: Array,
-    tables: Array,
-    visible: Array,
-    since: Array | None,
-    first: Array,
-    running: Running,
-    scale: float,
-    block: int,
-) -> Running:
-    """Every row by itself from block `first` on: some rows at a time, those together that have most blocks to go."""
-    rows, _, group, _ = q.shape
-    together = math.gcd(rows, _TAILS)
-    counts = -(-visible // block) - first
-    order = jnp.argsort(-counts)
-    seen, since = jax.tree.map(lambda x: jnp.broadcast_to(x[:, None], (rows, group)), (visible, since))
-    q, tables, seen, since, first, counts, running = jax.tree.map(
-        lambda x: x[order], (q, tables, seen, since, first, counts, running)
-    )
+def _tails(rows: _Rows, pool: Array, running: Running, scale: float, block: int) -> Running:
+    """Every item by itself from its trunk on: some at a time, those together that have most blocks to go."""
+    items = len(rows.q)
+    together = math.gcd(items, _TAILS)
+    order = jnp.argsort(rows.first - rows.last)
+    rows, running = jax.tree.map(lambda x: x[order], (rows, running))
 
     def some(number: Array, state: Running) -> Running:
         start = number * together
-        part = jax.tree.map(
-            lambda x: jax.lax.dynamic_slice_in_dim(x, start, together), (q, tables, seen, since, first, counts, state)
+        part, before = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, together), (rows, state))
+        count = jnp.max(part.last - part.first)
+        new = attend_blocks(
+            part.q, pool, part.tables, part.visible, scale, block, count, before, part.first, part.since
         )
-        queries, of_rows, seen_, since_, first_, counts_, before = part
-        new = attend_blocks(queries, pool, of_rows, seen_, scale, block, jnp.max(counts_), before, first_, since_)
         return jax.tree.map(lambda all_, x: jax.lax.dynamic_update_slice_in_dim(all_, x, start, 0), state, new)
 
-    running = jax.lax.fori_loop(0, rows // together, some, running)
+    running = jax.lax.fori_loop(0, items // together, some, running)
     return jax.tree.map(lambda x: x[jnp.argsort(order)], running)
 
 

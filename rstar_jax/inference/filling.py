@@ -7,10 +7,12 @@ import dataclasses
 
 import numpy as np
 
-from rstar_jax.inference.attention import Chunks
+from rstar_jax.inference.attention import Items
+from rstar_jax.inference.config import EngineConfig
+from rstar_jax.inference.families import Shared, cut
 from rstar_jax.inference.jobs import Branch, Job
 from rstar_jax.inference.pages import PageTable
-from rstar_jax.inference.sequences import Sequence, advance
+from rstar_jax.inference.sequences import Beginning, Sequence, advance
 
 
 @dataclasses.dataclass(eq=False)
@@ -23,11 +25,12 @@ class TrunkFill:
 
 @dataclasses.dataclass(eq=False)
 class PathFill:
-    """A path under way, whose last token is to be valued."""
+    """A path under way, whose last token is to be valued. begins_with: as its siblings do."""
 
     sequence: Sequence
     job: Job
     branch: Branch
+    begins_with: Beginning
 
 
 Fill = TrunkFill | PathFill
@@ -40,24 +43,28 @@ class ExtendBatch:
     tokens: np.ndarray  # [shards * R]
     positions: np.ndarray  # [shards * R], -1: padding
     tables: np.ndarray  # [shards * I, W]
+    shared: Shared  # [shards, I]
+    widths: tuple[int, ...]  # of the parts that families are cut into
     ends: list[tuple[Branch, int]]
 
     @property
-    def where(self) -> Chunks:
-        return Chunks(self.tables, self.positions)
+    def where(self) -> Items:
+        return Items(self.tables, self.positions, *cut(self.shared, self.widths))
 
     @classmethod
-    def empty(cls, shards: int, rows: int, item: int, columns: int) -> ExtendBatch:
-        tokens = np.zeros(shards * rows, np.int32)
-        return cls(tokens, np.full_like(tokens, -1), np.zeros((shards * rows // item, columns), np.int32), [])
+    def empty(cls, shards: int, rows: int, config: EngineConfig) -> ExtendBatch:
+        tokens, items = np.zeros(shards * rows, np.int32), rows // config.item
+        shared = Shared(np.zeros((shards, items), np.int32), np.zeros((shards, items), np.int64))
+        tables = np.zeros((shards * items, config.columns), np.int32)
+        return cls(tokens, np.full_like(tokens, -1), tables, shared, config.widths, [])
 
 
 class Filling:
     """What one shard has to fill, in the order in which it was begun."""
 
-    def __init__(self, table: PageTable, item: int):
+    def __init__(self, table: PageTable, config: EngineConfig):
         self._table = table
-        self._item = item
+        self._item, self._block = config.item, config.block
         self._queue: collections.deque[Fill] = collections.deque()
 
     def __len__(self) -> int:
@@ -95,6 +102,10 @@ class Filling:
             taken = -(-count // item)
             first = shard * items + used
             batch.tables[first : first + taken, : len(sequence.pages)] = sequence.pages
+            # The tokens of a trunk are a family of their own: all of them see what was there before.
+            known = fill.begins_with if isinstance(fill, PathFill) else sequence.beginning(self._table.page_size)
+            batch.shared.trunk[shard, used : used + taken] = known.length // self._block * self._block
+            batch.shared.family[shard, used : used + taken] = known.family
             advance(self._table, sequence, sequence.filled + count)
             used, laid = used + taken, laid + count
             if sequence.complete:

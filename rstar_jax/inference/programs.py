@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from rstar_jax.inference.attention import Chunks, PagedAttention, Siblings
+from rstar_jax.inference.attention import Items, PagedAttention
 from rstar_jax.inference.layout import POOL, Anywhere, over_batch
 from rstar_jax.inference.sampler import candidate_keys, sample
 from rstar_jax.models.config import Head, ModelConfig
@@ -55,7 +55,7 @@ def extend(
     params: Params,
     pools: Pools,
     tokens: Int[Array, " R"],
-    where: Chunks,
+    where: Items,
 ) -> tuple[Pools, Float[Array, " R"] | None]:
     """The pools with the rows' keys and values; with a value head also the raw value at every row."""
     tokens, where = over_batch((tokens, where))
@@ -72,7 +72,7 @@ def decode(
     params: Params,
     pools: Pools,
     slots: Slots,
-    where: Siblings,
+    where: Items,
 ) -> tuple[Pools, Drawn]:
     """Up to `steps` tokens for every row; ends early when none is left to draw. `where.positions` is not used."""
     slots, where = over_batch((slots, where))

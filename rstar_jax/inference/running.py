@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rstar_jax.inference.attention import Siblings
+from rstar_jax.inference.attention import Items
+from rstar_jax.inference.families import Shared, cut
 from rstar_jax.inference.jobs import Branch
 from rstar_jax.inference.programs import Slots
 from rstar_jax.inference.sequences import Sequence
@@ -23,8 +24,8 @@ class DecodeBatch:
     members: tuple[np.ndarray, ...]  # [shards * R, S] for each width S of items
 
     @property
-    def where(self) -> Siblings:
-        return Siblings(self.tables, self.slots.position, self.trunk, self.members)
+    def where(self) -> Items:
+        return Items(self.tables, self.slots.position, self.trunk, self.members)
 
 
 class Running:
@@ -69,8 +70,8 @@ class Running:
         for name, value in values.items():
             getattr(self.slots, name)[row] = value
         self.tables[row, : len(pages)] = pages
-        self.trunk[row] = trunk.indexed * self._size // self._block * self._block
-        self.family[row] = int.from_bytes(trunk.digest[:7])  # equal content, whoever computed it
+        shared = trunk.beginning(self._size)
+        self.trunk[row], self.family[row] = shared.length // self._block * self._block, shared.family
         self.branches.append(branch)
         self.sequences.append(Sequence(trunk.tokens[:0], pages, 0, trunk.indexed, trunk.digest))
 
@@ -92,36 +93,14 @@ class Running:
         self.sequences[row].pages.extend(pages)
         self.tables[row, have : have + len(pages)] = pages
 
-    def families(self) -> list[np.ndarray]:
-        """Rows by trunk, long ones first, so that items of like length are computed together."""
-        count = len(self.branches)
-        order = np.lexsort((self.family[:count], -self.trunk[:count]))
-        family = self.family[order]
-        return np.split(order, np.flatnonzero(family[1:] != family[:-1]) + 1) if count else []
-
 
 def make_batch(shards: list[Running], rows: int, widths: tuple[int, ...]) -> DecodeBatch:
-    """Families are cut into items of the given widths: as wide as there are rows, the rest in the narrowest that does.
-
-    An item reads a trunk once, and costs as much as it is wide. How families are cut changes no result.
-    """
-    members = tuple(np.full((len(shards), rows, width), -1, np.int32) for width in widths)
-    for shard, running in enumerate(shards):
-        used = [0] * len(widths)
-        for family in running.families():
-            while len(family):
-                kind = next((i for i, width in enumerate(widths) if width >= len(family)), len(widths) - 1)
-                item, family = family[: widths[kind]], family[widths[kind] :]
-                members[kind][shard, used[kind], : len(item)] = item
-                used[kind] += 1
+    """The first `rows` rows of each shard; families of siblings cut into the given widths."""
 
     def of_shards(name: str) -> np.ndarray:
-        return np.concatenate([getattr(shard, name)[:rows] for shard in shards])
+        return np.stack([getattr(shard, name)[:rows] for shard in shards])
 
+    live = np.stack([np.arange(rows) < len(shard) for shard in shards])
+    trunk, members = cut(Shared(np.where(live, of_shards("trunk"), 0), of_shards("family")), widths)
     slots = zip(*([array[:rows] for array in shard.slots] for shard in shards), strict=True)
-    return DecodeBatch(
-        Slots(*map(np.concatenate, slots)),
-        of_shards("tables"),
-        of_shards("trunk"),
-        tuple(kind.reshape(-1, kind.shape[-1]) for kind in members),
-    )
+    return DecodeBatch(Slots(*map(np.concatenate, slots)), np.concatenate(of_shards("tables")), trunk, members)

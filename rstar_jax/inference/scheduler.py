@@ -138,7 +138,7 @@ class Scheduler:
         return batch
 
     def empty_extend(self, rows: int) -> ExtendBatch:
-        return ExtendBatch.empty(self.n_shards, rows, self.config.item, self.config.columns)
+        return ExtendBatch.empty(self.n_shards, rows, self.config)
 
     def _decode(self) -> DecodeBatch:
         running = [shard.running for shard in self.shards]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,13 @@ from rstar_jax.inference.pages import ROOT, PageTable, chain_tokens
 
 Copies = dict[int, int]
 """Pages to copy before the next program runs: target to source."""
+
+
+class Beginning(NamedTuple):
+    """Tokens that sequences share. family: equal for equal content, whoever computed it."""
+
+    length: int
+    family: int
 
 
 @dataclasses.dataclass(eq=False)
@@ -24,6 +32,10 @@ class Sequence:
     filled: int = 0
     indexed: int = 0
     digest: bytes = ROOT
+
+    def beginning(self, page_size: int) -> Beginning:
+        """Its full pages that are known."""
+        return Beginning(self.indexed * page_size, int.from_bytes(self.digest[:7]))
 
     @property
     def complete(self) -> bool:

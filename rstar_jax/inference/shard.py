@@ -30,7 +30,7 @@ class Shard:
         self.table = PageTable(pages, config.page_size)
         self.waiting: list[Job] = []
         self.open: list[Job] = []  # begun, with branches that have not
-        self.filling = Filling(self.table, config.item)
+        self.filling = Filling(self.table, config)
         self.running = Running(config.rows[-1], config.columns, config.page_size, config.block)
         self.copies: Copies = {}
 
@@ -85,7 +85,7 @@ class Shard:
             return False
         self._reused(sequence, len(job.trunk))
         job.branches.popleft()
-        self.filling.add(PathFill(sequence, job, branch))
+        self.filling.add(PathFill(sequence, job, branch, job.sequence.beginning(self.table.page_size)))
         return True
 
     def admit(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,19 +46,29 @@ def rms_norm(x: Float[Array, "*B D"], scale: Float[Array, " D"], eps: float) -> 
     return (x32 * scale.astype(jnp.float32)).astype(x.dtype)
 
 
-def rotate(
-    config: ModelConfig, x: Float[Array, "B L *K h"], positions: Int[Array, "B L"]
-) -> Float[Array, "B L *K h"]:
-    """Rotary position embedding, half-split as in the Hugging Face checkpoints."""
-    scaling, half = config.rope_scaling, config.rope_width // 2
+class Turn(NamedTuple):
+    """Cosine and sine of the angles by which each pair of a head's dimensions is turned."""
+
+    cos: Float[Array, "B L r"]
+    sin: Float[Array, "B L r"]
+
+
+def turn(config: ModelConfig, positions: Int[Array, "B L"]) -> Turn:
+    """Rotary position embedding: how queries and keys at `positions` are turned, in every layer alike."""
+    scaling, width = config.rope_scaling, config.rope_width
     if scaling is None:
-        frequencies, factor = plain_frequencies(config.rope_theta, 2 * half), 1.0
+        frequencies, factor = plain_frequencies(config.rope_theta, width), 1.0
     else:
-        frequencies = scaling.frequencies(config.rope_theta, 2 * half, config.max_length)
+        frequencies = scaling.frequencies(config.rope_theta, width, config.max_length)
         factor = scaling.attention_factor
     angles = positions.astype(jnp.float32)[..., None] * frequencies
-    angles = angles.reshape(*positions.shape, *(1,) * (x.ndim - 3), half)
-    cos, sin = jnp.cos(angles) * factor, jnp.sin(angles) * factor
+    return Turn(jnp.cos(angles) * factor, jnp.sin(angles) * factor)
+
+
+def rotate(x: Float[Array, "B L *K h"], by: Turn) -> Float[Array, "B L *K h"]:
+    """Halves of the rotated dimensions are pairs, as in the Hugging Face checkpoints; the rest stays."""
+    half = by.cos.shape[-1]
+    cos, sin = jax.tree.map(lambda a: a.reshape(*a.shape[:2], *(1,) * (x.ndim - 3), half), by)
     x1, x2 = x[..., :half].astype(jnp.float32), x[..., half : 2 * half].astype(jnp.float32)
     turned = jnp.concatenate([x1 * cos - x2 * sin, x2 * cos + x1 * sin], axis=-1).astype(x.dtype)
     return turned if 2 * half == x.shape[-1] else jnp.concatenate([turned, x[..., 2 * half :]], axis=-1)
@@ -93,7 +103,7 @@ class Attention(nnx.Module):
         self.q.set_value(0.7 * keys[:, :, None] + 0.3 * self.q[...])
         self.o.set_value(0.5 * values[:, None] + 0.5 * self.o[...])
 
-    def qkv(self, x: Float[Array, "B L D"], positions: Int[Array, "B L"]) -> tuple[Array, Array, Array]:
+    def qkv(self, x: Float[Array, "B L D"], by: Turn) -> tuple[Array, Array, Array]:
         """Rotated queries [B, L, K, G, h] and keys, and values [B, L, K, h]."""
         c, flat = self.config, _flat(x)
         q = _unflat(jnp.einsum("TD,DKGh->TKGh", flat, _use(self.q, x)), x)
@@ -104,7 +114,7 @@ class Attention(nnx.Module):
         if c.qk_norm:
             q = rms_norm(q, self.q_norm[...], c.norm_eps)
             k = rms_norm(k, self.k_norm[...], c.norm_eps)
-        return rotate(c, q, positions), rotate(c, k, positions), v
+        return rotate(q, by), rotate(k, by), v
 
     def project(self, heads: Float[Array, "B L K G h"]) -> Float[Array, "B L D"]:
         o = _use(self.o, heads)
@@ -137,16 +147,16 @@ class Block(nnx.Module):
         self.mlp_norm = _constant(1.0, (config.d_model,), (None,), config.param_dtype)
         self.mlp = Mlp(config, rngs)
 
-    def __call__(self, x: Array, positions: Array, attend: SelfAttention) -> Array:
+    def __call__(self, x: Array, by: Turn, attend: SelfAttention) -> Array:
         x = checkpoint_name(x, INPUT)
         normed = rms_norm(x, self.attention_norm[...], self.config.norm_eps)
-        q, k, v = checkpoint_name(self.attention.qkv(normed, positions), QKV)
+        q, k, v = checkpoint_name(self.attention.qkv(normed, by), QKV)
         x = checkpoint_name(x + self.attention.project(attend(q, k, v)), MIDDLE)
         return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps))
 
-    def cached(self, x: Array, positions: Array, cache: Any, attend: Attend) -> tuple[Array, Any]:
+    def cached(self, x: Array, by: Turn, cache: Any, attend: Attend) -> tuple[Array, Any]:
         """The same for new tokens: `attend` adds their keys and values to the cache and looks at what it holds."""
-        q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), positions)
+        q, k, v = self.attention.qkv(rms_norm(x, self.attention_norm[...], self.config.norm_eps), by)
         heads, cache = attend(q, k, v, cache)
         x = x + self.attention.project(heads)
         return x + self.mlp(rms_norm(x, self.mlp_norm[...], self.config.norm_eps)), cache
@@ -254,9 +264,10 @@ def hidden_states(
     """
     graph = _abstract(config, "lm")[0]
     attend = self_attention(config, rows, implementation)
+    by = turn(config, rows.positions)
 
     def layer(x: Array, block: Params) -> tuple[Array, None]:
-        return nnx.merge(graph, block)(x, rows.positions, attend), None
+        return nnx.merge(graph, block)(x, by, attend), None
 
     x, _ = jax.lax.scan(with_remat(layer, remat), _embed(config, params, tokens), params["blocks"])
     return rms_norm(x, params["outer"]["final_norm"], config.norm_eps)
@@ -281,10 +292,10 @@ def cached_hidden_states(
     `params` come from `unstacked`: a loop that sliced the stack would copy every weight for every token.
     """
     graph = _abstract(config, "lm")[0]
-    x = _embed(config, params, tokens)
+    x, by = _embed(config, params, tokens), turn(config, positions)
     new_caches = []
     for block, cache in zip(params["blocks"], caches, strict=True):
-        x, cache = nnx.merge(graph, block).cached(x, positions, cache, attend)
+        x, cache = nnx.merge(graph, block).cached(x, by, cache, attend)
         new_caches.append(cache)
     return rms_norm(x, params["outer"]["final_norm"], config.norm_eps), new_caches
 

@@ -29,7 +29,7 @@ WINDOWS = pytest.mark.parametrize("window", [None, 1, 20, 33])
 def test_chunks_equal_the_textbook(block, window):
     q, pool, tables, _ = made(24, 3)
     visible = jnp.asarray([*range(40, 48), *range(1, 9), 90, 91, 0, 0, 0, 0, 0, 0], jnp.int32)
-    found = blocks.attend_chunks(q, pool, tables, visible, SCALE, block, window)
+    found = blocks.attend_items(q, pool, tables, visible, jnp.zeros(3, jnp.int32), (), SCALE, block, window)
     expected = blocks.attend_gathered(q, pool, jnp.repeat(tables, 8, axis=0), visible, SCALE, window)
     seen = np.asarray(visible) > 0
     np.testing.assert_allclose(found[seen], expected[seen], atol=2e-6)
@@ -81,7 +81,7 @@ def test_a_window_is_the_same_as_forgetting_what_is_before_it():
 def test_siblings_equal_the_textbook_however_they_are_grouped(items, window):
     q, pool, tables, visible, trunk = family_case()
     expected = blocks.attend_gathered(q, pool, tables, visible, SCALE, window)
-    found = blocks.attend_siblings(q, pool, tables, visible, trunk, grouped(*items), SCALE, 16, window)
+    found = blocks.attend_items(q, pool, tables, visible, trunk, grouped(*items), SCALE, 16, window)
     np.testing.assert_allclose(found[:8], expected[:8], atol=2e-6)
     assert np.isfinite(found).all()
 
@@ -92,7 +92,7 @@ def test_neither_groups_nor_neighbours_nor_the_width_of_tables_change_a_bit(wind
 
     @jax.jit
     def attend(q, tables, visible, trunk, members):
-        return blocks.attend_siblings(q, pool, tables, visible, trunk, members, SCALE, 16, window)
+        return blocks.attend_items(q, pool, tables, visible, trunk, members, SCALE, 16, window)
 
     reference = attend(q, tables, visible, trunk, grouped(*ONE_WAY))
     alone = attend(q, tables, visible, jnp.zeros_like(trunk), grouped([[i, -1] for i in range(8)]))
@@ -112,14 +112,34 @@ def test_a_row_of_a_chunk_is_what_it_is_when_decoded(group, window):
     """So it does not matter whether keys were computed with a prompt or token by token."""
     q, pool, tables, _ = made(8, 1, group)
     visible = jnp.arange(50, 58)
-    chunk = jax.jit(lambda: blocks.attend_chunks(q, pool, tables, visible, SCALE, 16, window))()
+    none = jnp.zeros(1, jnp.int32)
+    chunk = jax.jit(lambda: blocks.attend_items(q, pool, tables, visible, none, (), SCALE, 16, window))()
     per_row, trunk = jnp.repeat(tables, 8, axis=0), jnp.full(8, 48)
     rows = jax.jit(
-        lambda: blocks.attend_siblings(
+        lambda: blocks.attend_items(
             q, pool, per_row, visible, trunk, grouped([[0, 1, 2, 3], [4, 5, 6, 7]], rows=8), SCALE, 16, window
         )
     )()
     np.testing.assert_array_equal(chunk, rows)
+
+
+@pytest.mark.parametrize("window", [None, 20])
+@pytest.mark.parametrize("members", [[[0, 1, 2]], [[0, 2], [1, -1]], [[2, 1, 0, -1]]])
+def test_items_of_several_tokens_share_a_trunk(members, window):
+    """Items 0 to 2 begin with two blocks, item 3 is alone; the last rows of item 1 are padding."""
+    q, pool, tables, _ = made(16, 4)
+    tables = tables.at[1:3, :4].set(tables[0, :4])
+    visible = jnp.asarray([*range(33, 37), 40, 41, 0, 0, *range(90, 94), *range(50, 54)], jnp.int32)
+    trunk = jnp.asarray([32, 32, 32, 0], jnp.int32)
+    attend = jax.jit(
+        lambda trunk, members: blocks.attend_items(q, pool, tables, visible, trunk, members, SCALE, 16, window)
+    )
+    found, alone = attend(trunk, grouped(members, rows=4)), attend(jnp.zeros_like(trunk), grouped([[-1]], rows=4))
+    seen = np.asarray(visible) > 0
+    np.testing.assert_allclose(found[seen], alone[seen], atol=1e-6)
+    expected = blocks.attend_gathered(q, pool, jnp.repeat(tables, 4, axis=0), visible, SCALE, window)
+    np.testing.assert_allclose(found[seen], expected[seen], atol=2e-6)
+    assert np.isfinite(found).all()
 
 
 def test_writing_puts_rows_where_they_belong_and_nothing_else():

@@ -68,23 +68,29 @@ def test_siblings_equal_paths_alone(config, ppm_params, mesh, scorer):
                 assert found == pytest.approx(float(alone(path, len(trunk + branch))), abs=1e-5)
 
 
-def test_neighbours_order_and_cache_change_no_bit(ppm_params, scorer):
+def same(found: list[list[float]], expected: list[list[float]]) -> None:
+    """But for the last bits: a matrix product may sum differently for another number of rows."""
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5, rtol=0)
+
+
+def test_neighbours_order_and_cache_change_no_score(ppm_params, scorer):
     asked = families(20)
     reference = asyncio.run(together(scorer, asked))
     order = random.Random(3).sample(range(40), 40)
     scorer.load(ppm_params)
     shuffled = asyncio.run(together(scorer, [asked[i] for i in order]))
-    assert [shuffled[order.index(i)] for i in range(40)] == reference
-    assert asyncio.run(one_by_one(scorer, asked)) == reference
+    same([shuffled[order.index(i)] for i in range(40)], reference)
+    same(asyncio.run(one_by_one(scorer, asked)), reference)
 
 
 @pytest.mark.parametrize("pages", ["least", 12])
-def test_a_pool_that_runs_full_changes_no_bit(config, ppm_params, sizes, mesh, scorer, pages):
+def test_a_pool_that_runs_full_changes_no_score(config, ppm_params, sizes, mesh, scorer, pages):
     asked = families(20)
     reference = asyncio.run(together(scorer, asked))
     pages = sizes.least_pages if pages == "least" else pages
     tiny = PPMEngine(config, ppm_params, dataclasses.replace(sizes, pages=pages), mesh)
-    assert asyncio.run(together(tiny, asked)) == reference
+    same(asyncio.run(together(tiny, asked)), reference)
     assert tiny.metrics.recomputed > 0
     assert tiny.metrics.held == 0
 
@@ -104,7 +110,7 @@ def test_only_new_tokens_are_run(scorer):
                 scores = await scorer.score(path_now, children)
                 counts.append((scorer.metrics.scored - before, sum(map(len, children))))
                 before = scorer.metrics.scored
-                assert await scorer.score(path_now, children) == scores
+                same([await scorer.score(path_now, children)], [scores])
                 counts.append((scorer.metrics.scored - before, len(children)))
                 path_now += children[1]
             return counts

@@ -12,7 +12,7 @@ from jax.experimental.pallas import tpu as pltpu
 from jax.experimental.pallas.ops.tpu.ragged_paged_attention import kernel
 from jax.sharding import NamedSharding, PartitionSpec
 
-from rstar_jax.inference.attention import Chunks, PagedAttention, scatter
+from rstar_jax.inference.attention import Items, PagedAttention, scatter
 from rstar_jax.inference.blocks import attend_gathered
 from rstar_jax.inference.kernels import tpu
 from rstar_jax.inference.layout import over_batch
@@ -124,8 +124,8 @@ def test_heads_that_are_narrower_than_the_pool(mesh):
         return PagedAttention(implementation, 16)(over_batch(where))(*arrays)
 
     with jax.set_mesh(mesh):
-        got, written = attend("tpu", Chunks(tables, positions), *arrays)
-        expected, pages = attend("gathered", Chunks(tables, positions), *arrays)
+        got, written = attend("tpu", Items(tables, positions, jnp.zeros(len(tables), jnp.int32), ()), *arrays)
+        expected, pages = attend("gathered", Items(tables, positions, jnp.zeros(len(tables), jnp.int32), ()), *arrays)
     np.testing.assert_array_equal(written, pages)
     real = np.asarray(positions) >= 0
     np.testing.assert_allclose(np.asarray(got)[real], np.asarray(expected)[real], rtol=0, atol=1e-5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import pytest
 from jax.sharding import NamedSharding
 
 from rstar_jax.models.sharding import RULES, TOKENS, AnyMesh, abstract_mesh, gather, make_mesh, platform, set_mesh
