@@ -26,7 +26,7 @@ import tyro
 
 from rstar_jax.errors import run_main
 from rstar_jax.files import write_json
-from rstar_jax.inference.attention import Chunks, Siblings
+from rstar_jax.inference.attention import Items
 from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.inference.engine import PolicyEngine, PPMEngine
 from rstar_jax.inference.programs import Drawn, Pools, Slots
@@ -54,13 +54,13 @@ class Options:
 class Table:
     """The programs of a model that costs nothing."""
 
-    def extend(self, params: Any, pools: Pools, tokens: np.ndarray, where: Chunks) -> tuple[Pools, np.ndarray]:
+    def extend(self, params: Any, pools: Pools, tokens: np.ndarray, where: Items) -> tuple[Pools, np.ndarray]:
         return pools, np.zeros(len(tokens), np.float32)
 
     def copy(self, pools: Pools, sources: np.ndarray, targets: np.ndarray) -> Pools:
         return pools
 
-    def decode(self, params: Any, pools: Pools, slots: Slots, where: Siblings) -> tuple[Pools, Drawn]:
+    def decode(self, params: Any, pools: Pools, slots: Slots, where: Items) -> tuple[Pools, Drawn]:
         steps = np.arange(SIZES.decode_steps)
         place = slots.drawn[:, None] + steps
         tokens = _hash(place + 977 * slots.candidate[:, None] + slots.key[:, 1:].astype(np.int64)) % MODEL.vocab_size
