@@ -6,7 +6,6 @@ changes no result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,23 +38,37 @@ def cut(shared: Shared, widths: tuple[int, ...]) -> Cut:
     trunk = np.zeros_like(shared.trunk)
     members = tuple(np.full((shards, items, width), -1, np.int32) for width in widths)
     for shard in range(shards):
-        used = [0] * len(widths)
-        for family in _families(shared.trunk[shard], shared.family[shard]):
-            trunk[shard, family] = shared.trunk[shard, family]
-            for part in _parts(family, widths[-1]):
-                kind = next(i for i, width in enumerate(widths) if width >= len(part))
-                members[kind][shard, used[kind], : len(part)] = part
-                used[kind] += 1
+        found = _places(shared.trunk[shard], shared.family[shard], widths)
+        trunk[shard, found.item] = shared.trunk[shard, found.item]
+        for kind, into in enumerate(members):
+            here = found.kind == kind
+            into[shard, found.part[here], found.column[here]] = found.item[here]
     return Cut(trunk.reshape(-1), tuple(kind.reshape(-1, kind.shape[-1]) for kind in members))
 
 
-def _families(trunk: np.ndarray, family: np.ndarray) -> list[np.ndarray]:
-    """Items by family, those with long trunks first, so that parts of like length are computed together."""
-    order = np.lexsort((family, -trunk))
-    order = order[trunk[order] > 0]
-    ends = np.flatnonzero(np.diff(family[order]) | np.diff(trunk[order])) + 1
-    return [found for found in np.split(order, ends) if len(found) > 1]
+class _Places(NamedTuple):
+    """Where each item of some families goes: kind of its part (by width), number of the part in its kind, column."""
+
+    item: np.ndarray
+    kind: np.ndarray
+    part: np.ndarray
+    column: np.ndarray
 
 
-def _parts(family: np.ndarray, width: int) -> Sequence[np.ndarray]:
-    return [family[start : start + width] for start in range(0, len(family), width)]
+def _places(trunk: np.ndarray, family: np.ndarray, widths: tuple[int, ...]) -> _Places:
+    """Families with long trunks come first, so that parts of like length are computed together."""
+    item = np.lexsort((family, -trunk))
+    item = item[trunk[item] > 0]
+    begins = np.append(True, (np.diff(family[item]) != 0) | (np.diff(trunk[item]) != 0))[: len(item)]
+    starts = np.flatnonzero(begins)
+    sizes = np.diff(starts, append=len(item))
+    rank, size = np.arange(len(item)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
+    among = size > 1
+    item, rank, size = item[among], rank[among], size[among]
+    column = rank % widths[-1]
+    kind = np.searchsorted(widths, np.minimum(size - (rank - column), widths[-1]))
+    part = np.zeros_like(item)
+    for one in range(len(widths)):
+        here = kind == one
+        part[here] = np.cumsum(column[here] == 0) - 1
+    return _Places(item, kind, part, column)
