@@ -4,9 +4,9 @@
 
 Every expansion of a tree is a request for the scores of its children, in the order in which the search made them, many
 trees at a time, as in a run. The peer does what the released code does (one padded row a path, all of its tokens),
-but better: rows are sorted by length and padded to the next 64 tokens only, compiled before the clock starts. In each
-repeat it scores every fifth path in the order of their lengths, from another one on, so that after five it has scored
-all. Both give the same scores.
+but better: rows are sorted by length and padded to the next 64 tokens only, compiled before the clock starts. Of many
+paths it computes every fifth batch in a repeat, from another one on, so that after five it has scored all. Both give
+the same scores.
 
 Trees: searched on the spot with the built-in example's problems and its scripted proposer (short steps), or those of a
 run (`--trees RUN_DIR/round2/trees/trees.parquet`); with `--worked` also searched over problems of GSM8K that take at
@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import itertools
 import pathlib
 import statistics
 import time
@@ -54,7 +55,7 @@ MODEL = ModelConfig(
 SIZES = EngineConfig(max_length=4352, memory_fraction=0.1)
 TOKENS = 1024  # of a dispatch of the peer: two cores are as fast with 256, a longer path is one row
 PEER_REPEATS, PEER_LONGEST = 3, 1024  # behind longer prefixes it takes minutes
-PARTS = 5  # of all paths; the peer scores one in a repeat
+PARTS, LARGE = 5, 500  # of so many paths or more, the peer scores one part in a repeat
 PREFIXES = (128, 256, 512, 1024, 2048, 4096)
 
 
@@ -86,25 +87,35 @@ class WholePaths:
         self._params = params
         self._score = jax.jit(functools.partial(_score_rows, MODEL))
 
-    def __call__(self, paths: Sequence[list[int]]) -> list[float]:
-        order = by_length(paths)
-        scores, start = [0.0] * len(paths), 0
-        while start < len(order):
-            length = _rounded(len(paths[order[start]]))
-            rows = max(1, TOKENS // length)
-            members = [i for i in order[start : start + rows] if len(paths[i]) <= length]
+    def __call__(self, paths: Sequence[list[int]], batches: Sequence[list[int]]) -> dict[int, float]:
+        """Scores by number of the path."""
+        scores: dict[int, float] = {}
+        for members in batches:
+            length = _rounded(len(paths[members[0]]))
+            rows = _rows(length)
             tokens, ends = np.zeros((rows, length), np.int32), np.zeros(rows, np.int32)
             for row, index in enumerate(members):
                 tokens[row, : len(paths[index])], ends[row] = paths[index], len(paths[index]) - 1
             found = np.asarray(self._score(self._params, tokens, ends))
-            for row, index in enumerate(members):
-                scores[index] = float(found[row])
-            start += len(members)
+            scores |= {index: float(found[row]) for row, index in enumerate(members)}
         return scores
+
+
+def batches(paths: Sequence[list[int]]) -> list[list[int]]:
+    """Numbers of paths whose lengths are rounded alike, as many as go in a batch."""
+    found: list[list[int]] = []
+    for length, alike in itertools.groupby(by_length(paths), key=lambda index: _rounded(len(paths[index]))):
+        members, rows = list(alike), _rows(length)
+        found += [members[start : start + rows] for start in range(0, len(members), rows)]
+    return found
 
 
 def by_length(paths: Sequence[list[int]]) -> list[int]:
     return sorted(range(len(paths)), key=lambda index: len(paths[index]))
+
+
+def _rows(length: int) -> int:
+    return max(1, TOKENS // length)
 
 
 def _rounded(length: int) -> int:
@@ -123,18 +134,19 @@ def compare(engine: PPMEngine, params: Params, trees: list[list[Family]], repeat
     """Nodes per second of both, in turn."""
     peer, paths = WholePaths(params), [p + child for tree in trees for p, children in tree for child in children]
     new = sum(len(child) for tree in trees for _, children in tree for child in children)
-    order = by_length(paths)
-    peer(list({_rounded(len(path)): path for path in paths}.values()))  # compiles
+    whole = batches(paths)
+    peer(paths, list({_rounded(len(paths[members[0]])): members for members in whole}.values()))  # compiles
+    parts = PARTS if len(paths) >= LARGE else 1
     ours_s, peer_s, apart, run_before = [], [], 0.0, engine.metrics.scored
     for repeat in range(repeats):
         engine.load(params)  # nothing is known
         start = time.perf_counter()
         ours = asyncio.run(incrementally(engine, trees))
-        middle, part = time.perf_counter(), order[repeat % PARTS :: PARTS]
-        theirs = peer([paths[index] for index in part])
+        middle = time.perf_counter()
+        theirs = peer(paths, whole[repeat % parts :: parts])
         ours_s.append(middle - start)
-        peer_s.append((time.perf_counter() - middle) * len(paths) / len(part))
-        apart = max(apart, *(abs(ours[index] - score) for index, score in zip(part, theirs, strict=True)))
+        peer_s.append((time.perf_counter() - middle) * len(paths) / len(theirs))
+        apart = max(apart, *(abs(ours[index] - score) for index, score in theirs.items()))
     return {
         "nodes": len(paths),
         "tokens_per_path": sum(map(len, paths)) / len(paths),
@@ -159,8 +171,8 @@ def against_depth(engine: PPMEngine, params: Params, prefixes: Sequence[int], re
         figures[f"ms_per_node_{prefix}"] = 1e3 * statistics.median(times) / 8
         if prefix <= PEER_LONGEST:
             paths = [prompt + child for child in fresh[0]]
-            peer(paths)
-            whole = [_seconds(lambda paths=paths: peer(paths)) for _ in range(PEER_REPEATS)]
+            peer(paths, batches(paths))
+            whole = [_seconds(lambda paths=paths: peer(paths, batches(paths))) for _ in range(PEER_REPEATS)]
             figures[f"peer_ms_per_node_{prefix}"] = 1e3 * statistics.median(whole) / 8
     return figures
 
