@@ -1,6 +1,7 @@
 """Attention of whole packed rows. One function chooses how, by the platform of the devices that the rows are on.
 
     reference   `jax.numpy`, every platform: the oracle of the tests. Scores are [B, K, G, L, L]
+    blocks      CPU (`kernels.cpu`): of the mask, [B, L, L] for all layers, blocks that hide all are skipped
     splash      TPU (`kernels.tpu`). There is no array of L x L numbers at all
     cudnn       GPU, half precision (`kernels.gpu`). There is one mask of [B, L, L] for all layers
 
@@ -21,12 +22,12 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float
 
 from rstar_jax.models.config import ModelConfig
-from rstar_jax.models.kernels import gpu, tpu
+from rstar_jax.models.kernels import cpu, gpu, tpu
 from rstar_jax.models.packed_rows import PackedRows, packed_mask, reach
 from rstar_jax.models.remat import HEADS
 from rstar_jax.models.sharding import RULES, platform
 
-Implementation = Literal["reference", "splash", "cudnn"]
+Implementation = Literal["reference", "blocks", "splash", "cudnn"]
 SelfAttention = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 """(q [B, L, K, G, h], k and v [B, L, K, h]) -> heads [B, L, K, G, h]."""
 
@@ -50,6 +51,8 @@ def self_attention(
         implementation = choose(config, platform(jax.typeof(rows.positions).sharding.mesh))
     if implementation == "reference":
         return _named(functools.partial(attention, mask=packed_mask(rows, config.window)))
+    if implementation == "blocks":
+        return blocks(config, rows)
     if implementation == "cudnn":
         return _cudnn(config, rows)
     return splash(config, rows)
@@ -61,7 +64,17 @@ def choose(config: ModelConfig, platform: str) -> Implementation:
         return "splash"
     if platform in ("gpu", "cuda") and gpu.takes(config.compute_dtype, config.head_dim):
         return "cudnn"
-    return "reference"
+    return "blocks" if platform == "cpu" else "reference"
+
+
+def blocks(config: ModelConfig, rows: PackedRows, block: int = cpu.BLOCK) -> SelfAttention:
+    """Attention that skips blocks of the mask. block: tokens of a side."""
+    specs = cpu.Blocks(P(None, None, *MASK), P(None, None, *MASK), P(None, None, RULES.batch))
+    cut = jax.shard_map(functools.partial(cpu.blocks, block=block), in_specs=MASK, out_specs=specs)
+    where = cut(jax.sharding.reshard(packed_mask(rows, config.window), MASK))
+    attend = functools.partial(cpu.attend, name=HEADS)
+    local = jax.shard_map(attend, in_specs=(QUERIES, KEYS, KEYS, specs), out_specs=QUERIES, check_vma=False)
+    return lambda q, k, v: local(q, k, v, where)
 
 
 def splash(config: ModelConfig, rows: PackedRows, **settings: Any) -> SelfAttention:

@@ -19,6 +19,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
+from rstar_jax.models import lm_head
 from rstar_jax.models.attention import Implementation, SelfAttention, self_attention
 from rstar_jax.models.config import Head, ModelConfig
 from rstar_jax.models.packed_rows import PackedRows
@@ -302,16 +303,8 @@ def cached_hidden_states(
 
 def logits(config: ModelConfig, params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
     """Next-token logits in float32; the padding of the vocabulary has no probability."""
-    outer = params["outer"]
-    if config.tie_embeddings:
-        weight = gather(outer["embed"].astype(hidden.dtype), ("vocab", "embed"))
-        out = jnp.einsum("...D,VD->...V", hidden, weight, preferred_element_type=jnp.float32)
-    else:
-        weight = gather(outer["lm_head"].astype(hidden.dtype), ("embed", "vocab"))
-        out = jnp.einsum("...D,DV->...V", hidden, weight, preferred_element_type=jnp.float32)
-    if config.rows == config.vocab_size:
-        return out
-    return jnp.where(jnp.arange(config.rows) < config.vocab_size, out, -1e30)
+    weight = gather(lm_head.weight(config, params).astype(hidden.dtype), lm_head.axes(config))
+    return lm_head.project(config, weight, hidden)
 
 
 def values(params: Params, hidden: Float[Array, "*B D"]) -> Float[Array, "*B"]:

@@ -10,8 +10,8 @@ Numbers kept per token and layer, in the compute dtype (D model, H heads, K kv h
     full        D: the layer's input. The whole layer is computed again
     offload     nothing here, and D in the host's memory, where the inputs of layers wait. For TPUs and GPUs
 
-With splash attention "products" and "attention" also keep a float32 a head, the logarithm of the softmax's sum, and its
-forward kernel does not run again. Those of cuDNN have no name, so there it does.
+With splash attention and with that of CPUs "products" and "attention" also keep a float32 a head, the logarithm of the
+softmax's sum, and what gave it does not run again. Those of cuDNN have no name, so there it does.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pytest
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType
 
 from rstar_jax.models import attention, decoder
-from rstar_jax.models.attention import self_attention, splash
+from rstar_jax.models.attention import blocks, self_attention, splash
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.models.sharding import MESH_AXES
@@ -75,6 +75,20 @@ def test_splash_is_the_reference(head_dim, heads, kv_heads, length, window, tree
     assert_close(found, of_real_tokens(self_attention(config, rows, "reference"), rows, arrays), 2e-5)
 
 
+@pytest.mark.parametrize("trees", [False, True], ids=["segments", "trees"])
+@pytest.mark.parametrize(
+    ("length", "block", "window"),
+    [(200, 16, None), (96, 32, 20), (64, 128, None)],
+    ids=["a last block in part", "a window over blocks", "one block"],
+)
+def test_blocks_are_the_reference(length, block, window, trees):
+    config = dataclasses.replace(MODEL, window=window, n_heads=6)
+    rows = random_rows(3, length, trees)
+    arrays = qkv(config, rows)
+    found = of_real_tokens(blocks(config, rows, block), rows, arrays)
+    assert_close(found, of_real_tokens(self_attention(config, rows, "reference"), rows, arrays), 2e-5)
+
+
 def test_branches_are_kept_apart_in_bfloat16():
     """Two numbers of 8 bits: only a mask whose parts cancel exactly leaves no more than their rounding."""
     rows = random_rows(3, 200, trees=True)
@@ -116,7 +130,7 @@ def test_splash_over_eight_devices_is_splash_on_one():
 @pytest.mark.parametrize(
     ("platform", "dtype", "head_dim", "wanted"),
     [
-        ("cpu", "bfloat16", 128, "reference"),
+        ("cpu", "bfloat16", 128, "blocks"),
         ("tpu", "float32", 128, "splash"),
         ("tpu", "bfloat16", 64, "splash"),
         ("gpu", "bfloat16", 96, "cudnn"),

@@ -51,7 +51,8 @@ def test_what_is_kept_falls_as_promised():
     """Between two policies the temporaries differ by what the layers keep more: the table of `models.remat`."""
     D, F, layers_tokens = DEEP.d_model, DEEP.d_ff, DEEP.n_layers * 4 * 64
     heads, both = DEEP.n_heads * DEEP.head_dim, (DEEP.n_heads + DEEP.n_kv_heads) * DEEP.head_dim
-    kept = {"full": D, "attention": D + heads, "products": 2 * D + 2 * both + 2 * F}
+    sums = DEEP.n_heads  # of the softmax, their logarithms
+    kept = {"full": D, "attention": D + heads + sums, "products": 2 * D + 2 * both + 2 * F + sums}
     found = {remat: temporaries(remat) for remat in ("none", "products", "attention", "full")}
     assert found["none"] > found["products"] > found["attention"] > found["full"]
     for remat in ("attention", "products"):

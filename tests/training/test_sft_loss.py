@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import re
@@ -16,6 +17,7 @@ from rstar_jax.models import decoder
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.packed_rows import PackedRows
 from rstar_jax.training.batches import to_devices
+from rstar_jax.training.cross_entropy import wanted_first
 from rstar_jax.training.sft import sft_loss
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -42,7 +44,7 @@ def mean_and_grad(model, params, batch, *, chunk: int = 16, remat: str = "none")
 def plain_loss(model: ModelConfig, params: decoder.Params, batch: dict[str, jax.Array]) -> jax.Array:
     hidden = decoder.hidden_states(model, params, batch["tokens"], PackedRows.of(batch))
     logs = jax.nn.log_softmax(decoder.logits(model, params, hidden[:, :-1]))
-    targets = jax.nn.one_hot(batch["tokens"][:, 1:], model.vocab_size)
+    targets = jax.nn.one_hot(batch["tokens"][:, 1:], model.rows)
     wanted = batch["loss_mask"][:, 1:, None]
     return -jnp.sum(logs * targets * wanted) / jnp.sum(wanted)
 
@@ -69,6 +71,26 @@ def test_chunked_is_plain(model, params, solutions, plain, chunk: int, remat: st
     loss, gradient, targets = mean_and_grad(model, params, device(packed), chunk=chunk, remat=remat)
     assert_close((loss, gradient), plain)
     assert targets == packed.arrays["loss_mask"].sum()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_both_heads_with_a_padded_vocabulary(model, random_params, solutions, tied: bool) -> None:
+    model = dataclasses.replace(model, tie_embeddings=tied, vocab_multiple=48)
+    params, packed = random_params(model, "lm"), device(pack_sft(solutions, 48))
+    wanted = jax.jit(jax.value_and_grad(functools.partial(plain_loss, model)), compiler_options=FAST_COMPILE)
+    assert_close(mean_and_grad(model, params, packed, chunk=7)[:2], wanted(params, packed))
+
+
+def test_chunks_are_those_that_hold_targets() -> None:
+    """Three and two targets, wherever in their rows, are two chunks of two; their order stays."""
+    wanted = jnp.array([[0, 1, 0, 0, 1, 0, 1], [0, 0, 0, 0, 0, 1, 1]], bool)
+    places = jnp.broadcast_to(jnp.arange(7), (2, 7))
+    front, used, where = wanted_first(2, places[..., None], places, wanted)
+    assert used == 2
+    assert front.targets.shape == (2, 8)
+    np.testing.assert_array_equal(front.targets[:, :3], [[1, 4, 6], [5, 6, 0]])
+    np.testing.assert_array_equal(front.wanted.sum(axis=1), [3, 2])
+    np.testing.assert_array_equal(jnp.take_along_axis(front.targets, where, axis=1), places)
 
 
 @pytest.mark.parametrize("chunk", [7, 48])
