@@ -69,7 +69,7 @@ def choose(config: ModelConfig, platform: str) -> Implementation:
 
 def blocks(config: ModelConfig, rows: PackedRows, block: int = cpu.BLOCK) -> SelfAttention:
     """Attention that skips blocks of the mask. block: tokens of a side."""
-    specs = cpu.Blocks(P(None, None, *MASK), P(None, None, *MASK), P(None, None, RULES.batch))
+    specs = cpu.Blocks._make((P(None, None, *MASK), P(None, None, *MASK), P(None, None, RULES.batch)))
     cut = jax.shard_map(functools.partial(cpu.blocks, block=block), in_specs=MASK, out_specs=specs)
     where = cut(jax.sharding.reshard(packed_mask(rows, config.window), MASK))
     attend = functools.partial(cpu.attend, name=HEADS)

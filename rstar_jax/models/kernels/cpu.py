@@ -9,7 +9,7 @@ and sum (Milakov and Gimelshein 2018), and the backward pass computes the weight
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +55,7 @@ def attend(
     block = where.mask.shape[-1]
     rows, length, heads, group, width = q.shape
     q, k, v = (_by_block(x, block) for x in (q * jnp.asarray(width**-0.5, q.dtype), k[:, :, :, None], v[:, :, :, None]))
-    out = _attend(name, q, k[:, :, :, 0], v[:, :, :, 0], where)
+    out = cast(jax.Array, _attend(name, q, k[:, :, :, 0], v[:, :, :, 0], where))
     return out.transpose(1, 0, 4, 2, 3, 5).reshape(rows, -1, heads, group, width)[:, :length]
 
 
@@ -102,7 +102,7 @@ def _backward(name: str, kept, by_out: Array):
     q, k, v, where, out, logs = kept
     inner = jnp.sum(by_out.astype(jnp.float32) * out, axis=-1)
 
-    def of_queries(carry: tuple[Array, Array], part):
+    def of_queries(carry: tuple[Array, Array], part: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
         queries, by_heads, log, own, turned, order, count = part
 
         def look(turn: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -118,9 +118,9 @@ def _backward(name: str, kept, by_out: Array):
                 by_v.at[at].add(_product("BKSGQ,BKGQh->BKSh", weights.astype(v.dtype), by_heads)),
             )
 
-        start = jnp.zeros(queries.shape, jnp.float32), *carry
-        by_queries, *carry = jax.lax.fori_loop(0, count, look, start)
-        return tuple(carry), by_queries.astype(q.dtype)
+        start = jnp.zeros(queries.shape, jnp.float32), carry[0], carry[1]
+        by_queries, by_k, by_v = jax.lax.fori_loop(0, count, look, start)
+        return (by_k, by_v), by_queries.astype(q.dtype)
 
     parts = q, by_out, logs, inner, where.turned, *_turns(where)
     zeros = jnp.zeros(k.shape, jnp.float32)
