@@ -131,12 +131,13 @@ def test_every_part_of_a_layer(made, name):
         mlp = peer.mlp(torch_x)
         whole = peer(torch_x, position_embeddings=embeddings, attention_mask=bias)
         whole = whole[0] if isinstance(whole, tuple) else whole
-    q, k, v = module.attention.qkv(norm, positions)
+    by = decoder.turn(config, positions)
+    q, k, v = module.attention.qkv(norm, by)
     heads = attention(q, k, v, mask)
     np.testing.assert_allclose(norm, normed, atol=1e-5)
     np.testing.assert_allclose(module.attention.project(heads), attended, atol=1e-4)
     np.testing.assert_allclose(module.mlp(placed), mlp, atol=1e-4)
-    np.testing.assert_allclose(module(placed, positions, functools.partial(attention, mask=mask)), whole, atol=1e-4)
+    np.testing.assert_allclose(module(placed, by, functools.partial(attention, mask=mask)), whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", families.MOSTLY_SLOW)
