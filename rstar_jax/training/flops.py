@@ -42,31 +42,38 @@ class ForwardFlops:
         return self.projections + self.attention + self.mlp + self.head
 
 
-def forward_flops(config: ModelConfig, head: Head, n_tokens: float, n_seen: float) -> ForwardFlops:
-    """Of `n_tokens` tokens that see `n_seen` keys in all (`seen_keys`; `causal` for one plain text)."""
+def forward_flops(
+    config: ModelConfig, head: Head, n_tokens: float, n_seen: float, n_targets: float | None = None
+) -> ForwardFlops:
+    """Of `n_tokens` tokens that see `n_seen` keys in all (`seen_keys`; `causal` for one plain text).
+
+    n_targets: tokens that the head is for; nobody projects a prompt. By default all.
+    """
     c, layer_tokens = config, config.n_layers * n_tokens
     width = c.n_heads * c.head_dim
     return ForwardFlops(
         projections=2 * layer_tokens * c.d_model * 2 * (width + c.n_kv_heads * c.head_dim),
         attention=2 * 2 * c.n_layers * n_seen * width,
         mlp=2 * layer_tokens * 3 * c.d_model * c.d_ff,
-        head=2 * n_tokens * c.d_model * (c.vocab_size if head == "lm" else 1),
+        head=2 * (n_tokens if n_targets is None else n_targets) * c.d_model * (c.vocab_size if head == "lm" else 1),
     )
 
 
-def train_flops(config: ModelConfig, head: Head, n_tokens: float, n_seen: float) -> float:
+def train_flops(
+    config: ModelConfig, head: Head, n_tokens: float, n_seen: float, n_targets: float | None = None
+) -> float:
     """What forward and backward pass need: 6 for each parameter in a matrix product and token, and attention."""
-    return 3 * forward_flops(config, head, n_tokens, n_seen).total
+    return 3 * forward_flops(config, head, n_tokens, n_seen, n_targets).total
 
 
 def hardware_flops(config: ModelConfig, head: Head, n_tokens: float, n_seen: float, remat: Remat) -> float:
-    """`train_flops` and what is computed a second time: by `remat`, and the logits, which are never kept.
+    """`train_flops` and what `remat` computes a second time.
 
     Counted as if no work were done on padding or on keys that are not seen; a kernel may do some.
     """
     forward = forward_flops(config, head, n_tokens, n_seen)
     again = sum(getattr(forward, part) for part in _RECOMPUTED[remat])
-    return 3 * forward.total + again + (forward.head if head == "lm" else 0)
+    return 3 * forward.total + again
 
 
 def causal(length: int, window: int | None = None) -> float:

@@ -35,7 +35,9 @@ class Speed:
         n_tokens = int(np.count_nonzero(rows["segments"]))
         self._steps += 1
         self._tokens += n_tokens
-        self._flops += train_flops(self._config, self._head, n_tokens, seen_keys(rows, self._config.window))
+        n_targets = int(np.count_nonzero(rows.get("loss_mask", rows["segments"])))
+        n_seen = seen_keys(rows, self._config.window)
+        self._flops += train_flops(self._config, self._head, n_tokens, n_seen, n_targets)
 
     def look(self) -> dict[str, float]:
         """Tokens (without padding) and seconds per step since the last look; MFU where the devices' peak is known."""

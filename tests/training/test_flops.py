@@ -27,9 +27,9 @@ def test_a_count_by_hand() -> None:
     lm = 6 * (648 + 6 * 50) * 8 + 3 * attention_forward
     assert train_flops(config, "lm", 8, seen) == lm == 45504 + 3264
     assert train_flops(config, "value", 8, seen) == 6 * (648 + 6) * 8 + 3 * attention_forward
-    logits_again = 2 * 8 * 6 * 50
-    assert hardware_flops(config, "lm", 8, seen, "none") == lm + logits_again
-    assert hardware_flops(config, "lm", 8, seen, "full") == lm + logits_again + 2 * 648 * 8 + attention_forward
+    assert train_flops(config, "lm", 8, seen, 5) == lm - 6 * 6 * 50 * 3
+    assert hardware_flops(config, "lm", 8, seen, "none") == lm
+    assert hardware_flops(config, "lm", 8, seen, "full") == lm + 2 * 648 * 8 + attention_forward
 
 
 def test_keys_that_packed_rows_show() -> None:

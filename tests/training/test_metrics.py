@@ -23,6 +23,7 @@ from rstar_jax.training.speed import Speed
 ROWS = {
     "positions": np.array([[0, 1, 2, 0, 1, 0, 0, 0]] * 2),
     "segments": np.array([[1, 1, 1, 2, 2, 0, 0, 0]] * 2),
+    "loss_mask": np.array([[False, True, True, False, True, False, False, False]] * 2),
 }
 
 
@@ -52,7 +53,7 @@ def test_speed_and_mfu(model) -> None:
     assert speed.look() == {
         "tokens_per_second": 3 * 10 / 6,
         "step_seconds": 2.0,
-        "mfu": pytest.approx(train_flops(model, "lm", 10, 2 * (9 + 4) / 2) / 2 / (4 * 459e12)),
+        "mfu": pytest.approx(train_flops(model, "lm", 10, 2 * (9 + 4) / 2, 6) / 2 / (4 * 459e12)),
     }
     assert speed.look() == {}
     speed.add(ROWS)
