@@ -64,7 +64,7 @@ class Filling:
 
     def __init__(self, table: PageTable, config: EngineConfig):
         self._table = table
-        self._item, self._block = config.item, config.block
+        self._item, self._sizes = config.item, (config.page_size, config.block)
         self._queue: collections.deque[Fill] = collections.deque()
 
     def __len__(self) -> int:
@@ -103,8 +103,8 @@ class Filling:
             first = shard * items + used
             batch.tables[first : first + taken, : len(sequence.pages)] = sequence.pages
             # The tokens of a trunk are a family of their own: all of them see what was there before.
-            known = fill.begins_with if isinstance(fill, PathFill) else sequence.beginning(self._table.page_size)
-            batch.shared.trunk[shard, used : used + taken] = known.length // self._block * self._block
+            known = fill.begins_with if isinstance(fill, PathFill) else sequence.beginning(*self._sizes)
+            batch.shared.trunk[shard, used : used + taken] = known.length
             batch.shared.family[shard, used : used + taken] = known.family
             advance(self._table, sequence, sequence.filled + count)
             used, laid = used + taken, laid + count

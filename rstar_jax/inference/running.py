@@ -70,8 +70,7 @@ class Running:
         for name, value in values.items():
             getattr(self.slots, name)[row] = value
         self.tables[row, : len(pages)] = pages
-        shared = trunk.beginning(self._size)
-        self.trunk[row], self.family[row] = shared.length // self._block * self._block, shared.family
+        self.trunk[row], self.family[row] = trunk.beginning(self._size, self._block)
         self.branches.append(branch)
         self.sequences.append(Sequence(trunk.tokens[:0], pages, 0, trunk.indexed, trunk.digest))
 

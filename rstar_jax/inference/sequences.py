@@ -33,9 +33,9 @@ class Sequence:
     indexed: int = 0
     digest: bytes = ROOT
 
-    def beginning(self, page_size: int) -> Beginning:
-        """Its full pages that are known."""
-        return Beginning(self.indexed * page_size, int.from_bytes(self.digest[:7]))
+    def beginning(self, page_size: int, block: int) -> Beginning:
+        """Its full pages that are known, as far as they fill blocks."""
+        return Beginning(self.indexed * page_size // block * block, int.from_bytes(self.digest[:7]))
 
     @property
     def complete(self) -> bool:

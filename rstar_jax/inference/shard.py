@@ -85,7 +85,8 @@ class Shard:
             return False
         self._reused(sequence, len(job.trunk))
         job.branches.popleft()
-        self.filling.add(PathFill(sequence, job, branch, job.sequence.beginning(self.table.page_size)))
+        shared = job.sequence.beginning(self.config.page_size, self.config.block)
+        self.filling.add(PathFill(sequence, job, branch, shared))
         return True
 
     def admit(self) -> None:

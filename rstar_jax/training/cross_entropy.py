@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float, Int
 from rstar_jax.models import lm_head
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
-from rstar_jax.models.sharding import RULES, gather
+from rstar_jax.models.sharding import gather
 
 Sums = tuple[Float[Array, ""], Float[Array, ""]]
 """Over the wanted positions: of the cross-entropy, and of greedy hits."""
@@ -73,7 +73,7 @@ def _with_gradient(
     by_head = jnp.zeros(whole.shape, jnp.float32, out_sharding=_parts(whole))
     start = (jnp.zeros(()), jnp.zeros(())), by_head, jnp.zeros_like(front.hidden)
     sums, by_head, by_hidden = _turns(used, front, chunk, add, start)
-    by_head = jax.sharding.reshard(by_head.astype(head.dtype), RULES.spec(axes))
+    by_head = jax.sharding.reshard(by_head.astype(head.dtype), jax.typeof(head).sharding.spec)
     return sums, (by_head, jnp.where(wanted[..., None], _taken(by_hidden, place), 0))
 
 
@@ -103,7 +103,7 @@ def _cross_entropy(
 
 
 class Front(NamedTuple):
-    """Positions in another order, those that are wanted first; as many as whole chunks hold."""
+    """The positions that are wanted, in their order, and others behind them; as many as whole chunks hold."""
 
     hidden: Float[Array, "B M D"]
     targets: Int[Array, "B M"]
@@ -113,13 +113,14 @@ class Front(NamedTuple):
 def wanted_first(
     chunk: int, hidden: Array, targets: Array, wanted: Array
 ) -> tuple[Front, Int[Array, ""], Int[Array, "B L"]]:
-    """The positions in their new order, the chunks that hold all which are wanted, and where each position went."""
-    order = jnp.argsort(~wanted, axis=1, stable=True)
-    more = -hidden.shape[1] % chunk
-    front = (_taken(x, order) for x in (hidden, targets, wanted))
-    front = Front(*(jnp.pad(x, ((0, 0), (0, more), *((0, 0),) * (x.ndim - 2))) for x in front))
-    used = -(-jnp.max(jnp.sum(wanted, axis=1)) // chunk)
-    return front, used, jnp.argsort(order, axis=1)
+    """The wanted positions, the chunks that hold them, and where each wanted one went; the rest is nobody's."""
+    length = hidden.shape[1]
+    count, place = jnp.cumsum(wanted, axis=1), jnp.arange(length)
+    # The m-th that is wanted stands behind all positions up to which there are at most m: no sort, no scatter.
+    order = jnp.minimum(jnp.sum(count[:, None, :] <= place[:, None], axis=-1), length - 1)
+    front = _taken(hidden, order), _taken(targets, order), place < count[:, -1:]
+    front = Front(*(jnp.pad(x, ((0, 0), (0, -length % chunk), *((0, 0),) * (x.ndim - 2))) for x in front))
+    return front, -(-jnp.max(count[:, -1]) // chunk), jnp.maximum(count - 1, 0)
 
 
 def _taken(x: Array, order: Int[Array, "B L"]) -> Array:

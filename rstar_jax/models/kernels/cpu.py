@@ -54,7 +54,7 @@ def attend(
     """
     block = where.mask.shape[-1]
     rows, length, heads, group, width = q.shape
-    q, k, v = (_by_block(x, block) for x in (q * jnp.asarray(width**-0.5, q.dtype), k[:, :, :, None], v[:, :, :, None]))
+    q, k, v = (_by_block(x, block) for x in (q, k[:, :, :, None], v[:, :, :, None]))
     out = cast(jax.Array, _attend(name, q, k[:, :, :, 0], v[:, :, :, 0], where))
     return out.transpose(1, 0, 4, 2, 3, 5).reshape(rows, -1, heads, group, width)[:, :length]
 
@@ -72,6 +72,7 @@ def _attend(name: str, q: Array, k: Array, v: Array, where: Blocks) -> Float[Arr
 
 def _forward(name: str, q: Array, k: Array, v: Array, where: Blocks):
     """Heads, and what the gradient is computed from."""
+    scale = q.shape[-1] ** -0.5
 
     def of_queries(_, part: tuple[Array, Array, Array, Array]):
         queries, mask, order, count = part
@@ -79,7 +80,7 @@ def _forward(name: str, q: Array, k: Array, v: Array, where: Blocks):
         def look(turn: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             top, total, out = carry
             at = order[turn]
-            scores = _product("BKGQh,BKSh->BKGQS", queries, k[at])
+            scores = _product("BKGQh,BKSh->BKGQS", queries, k[at]) * scale
             scores = jnp.where(mask[at][:, None, None], scores, _HIDDEN)
             higher = jnp.maximum(top, jnp.max(scores, axis=-1))
             weights, shrink = jnp.exp(scores - higher[..., None]), jnp.exp(top - higher)
@@ -100,6 +101,7 @@ def _forward(name: str, q: Array, k: Array, v: Array, where: Blocks):
 def _backward(name: str, kept, by_out: Array):
     """Scores are transposed here, keys first, so that only one of five products has a factor to turn round."""
     q, k, v, where, out, logs = kept
+    scale = q.shape[-1] ** -0.5
     inner = jnp.sum(by_out.astype(jnp.float32) * out, axis=-1)
 
     def of_queries(carry: tuple[Array, Array], part: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
@@ -108,10 +110,10 @@ def _backward(name: str, kept, by_out: Array):
         def look(turn: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             by_queries, by_k, by_v = carry
             at = order[turn]
-            scores = _product("BKSh,BKGQh->BKSGQ", k[at], queries)
+            scores = _product("BKSh,BKGQh->BKSGQ", k[at], queries) * scale
             weights = jnp.exp(jnp.where(turned[at][:, None, :, None], scores, _HIDDEN) - log[:, :, None])
             by_weights = _product("BKSh,BKGQh->BKSGQ", v[at], by_heads)
-            by_scores = (weights * (by_weights - own[:, :, None])).astype(k.dtype)
+            by_scores = (weights * (by_weights - own[:, :, None]) * scale).astype(k.dtype)
             return (
                 by_queries + _product("BKSGQ,BKSh->BKGQh", by_scores, k[at]),
                 by_k.at[at].add(_product("BKSGQ,BKGQh->BKSh", by_scores, queries)),
