@@ -14,7 +14,9 @@ well; the PPM's scores are raw, its head has dropout, two epochs, 5 % of the pro
 than a row is dropped and counted, where the released code cuts it.
 
 Hardware: a tiny model and a few thousand rows take a minute on two CPU cores. 7B parameters in float32 with AdamW take
-112 GB, and activations come on top: `--mesh 1 8 1 --microbatches 16 --dtype bfloat16` on eight devices of 80 GB.
+112 GB, and activations come on top: `--mesh 1 8 1 --microbatches 16 --dtype bfloat16` on eight devices of 80 GB. On a
+slice every host runs the same command with `--distributed` and a folder OUT that all of them see, on a v5p-128
+`--distributed --mesh 1 64 1`.
 
 Expected: the loss falls from the first steps. With `--held-out 0.05` the last lines give loss and accuracy on problems
 that were not trained on: for the policy the share of tokens that greedy decoding would have got right, for the PPM the
@@ -29,17 +31,16 @@ from typing import Literal
 
 import tyro
 from etils import epath
-from training_script import COMPILED, TrainingFlags, about, changed, check_length, check_share, results
+from training_script import TrainingFlags, about, changed, check_length, check_share, results, speak, start_jax
 
-from rstar_jax.datasets.released import RSTAR_PPM, RSTAR_SFT, find_files
+from rstar_jax.datasets.released import RSTAR_PPM, RSTAR_SFT
 from rstar_jax.datasets.tokenise import TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
-from rstar_jax.evolution.stages import set_up_jax
-from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import load_base
-from rstar_jax.search.progress import say
+from rstar_jax.rows import find_files
 from rstar_jax.training import optimizer
 from rstar_jax.training.claim import claim
+from rstar_jax.training.hosts import first_alone, mesh_over_all
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import PAPER_LOSS, RELEASED_HEAD, RELEASED_LOSS, ZERO_HEAD, train_ppm
 from rstar_jax.training.sft import train_policy
@@ -110,15 +111,12 @@ def train(flags: Flags) -> None:
     settings = tokenise_config(flags, config)
     check_length(config, flags.model)
     claim(epath.Path(flags.out), {"job": flags.job, "model": flags.model, "hyperparameters": flags.hyperparameters})
-    data = tokenise_files(
-        find_files(flags.data or _DATA[flags.job]),
-        flags.out / "tokens",
-        load_tokenizer(flags.model, _TOKENS[flags.job]),
-        settings,
-    )
-    say(about(data, settings))
+    mesh = mesh_over_all(*flags.mesh)
+    tokenizer = load_tokenizer(flags.model, _TOKENS[flags.job])
+    files = find_files(flags.data or _DATA[flags.job])
+    data = first_alone(lambda: tokenise_files(files, flags.out / "tokens", tokenizer, settings))
+    speak(about(data, settings))
     held_out = data.held_out if data.held_out.n_rows else None
-    mesh = make_mesh(*flags.mesh)
     model_config, params, tokenizer = load_base(
         flags.model,
         _TOKENS[flags.job],
@@ -135,12 +133,12 @@ def train(flags: Flags) -> None:
         rule, head = (RELEASED_LOSS, RELEASED_HEAD) if flags.released else (PAPER_LOSS, ZERO_HEAD)
         train_ppm(data.train, model_config, model, tokenizer, rule=rule, head=head, **common)
     for line in results(model):
-        say(line)
+        speak(line)
 
 
 def go() -> None:
     flags = tyro.cli(Flags, description=__doc__)
-    set_up_jax(str(COMPILED))
+    start_jax(flags)
     train(flags)
 
 

@@ -26,19 +26,17 @@ from typing import Literal
 
 import tyro
 from etils import epath
-from training_script import COMPILED, TrainingFlags, about, changed, check_length, check_share, results
+from training_script import TrainingFlags, about, changed, check_length, check_share, results, speak, start_jax
 
 from rstar_jax.datasets.baselines import Baseline, write_rows
 from rstar_jax.datasets.outcomes import by_problem
-from rstar_jax.datasets.tokenise import TokeniseConfig, tokenise_files
+from rstar_jax.datasets.tokenise import Split, TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
-from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.files import sha256_of
-from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import load_base
-from rstar_jax.search.progress import say
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.training.claim import claim
+from rstar_jax.training.hosts import first_alone, mesh_over_all
 from rstar_jax.training.optimizer import PAPER_ORM, PAPER_PQM, TrainConfig
 from rstar_jax.training.ppm import PAPER_LOSS, PpmLoss, train_ppm
 from rstar_jax.training.pqm import train_pqm
@@ -93,15 +91,19 @@ def train(flags: Flags) -> None:
     config, files = train_config(flags), tree_files(flags.trees)
     check_length(config, flags.base)
     claim(epath.Path(flags.out), {"kind": flags.kind, "base": flags.base, "trees": [sha256_of(file) for file in files]})
-    rows = flags.out / f"{flags.kind}.jsonl"
-    if not rows.exists():
-        trees = itertools.chain.from_iterable(map(iterate_trees, files))
-        say(f"{write_rows(flags.kind, by_problem(trees), rows):,} rows from {len(files)} files of trees")
+    mesh, rows = mesh_over_all(*flags.mesh), flags.out / f"{flags.kind}.jsonl"
     job = "ppm" if flags.kind == "orm" else "pqm"
     settings = TokeniseConfig(job, config.row_length, held_out=flags.held_out, seed=flags.seed)
-    data = tokenise_files([rows], flags.out / "tokens", load_tokenizer(flags.base, REWARD_TOKENS), settings)
-    say(about(data, settings))
-    mesh = make_mesh(*flags.mesh)
+    tokenizer = load_tokenizer(flags.base, REWARD_TOKENS)
+
+    def tokenise() -> Split:
+        if not rows.exists():
+            trees = itertools.chain.from_iterable(map(iterate_trees, files))
+            speak(f"{write_rows(flags.kind, by_problem(trees), rows):,} rows from {len(files)} files of trees")
+        return tokenise_files([rows], flags.out / "tokens", tokenizer, settings)
+
+    data = first_alone(tokenise)
+    speak(about(data, settings))
     model_config, params, tokenizer = load_base(
         flags.base, REWARD_TOKENS, mesh, weights=flags.weights, compute=flags.dtype, max_length=config.row_length
     )
@@ -110,12 +112,12 @@ def train(flags: Flags) -> None:
     held_out = data.held_out if data.held_out.n_rows else None
     fit(data.train, model_config, model, tokenizer, init=params, config=config, mesh=mesh, held_out=held_out)
     for line in results(model):
-        say(line)
+        speak(line)
 
 
 def go() -> None:
     flags = tyro.cli(Flags, description=__doc__)
-    set_up_jax(str(COMPILED))
+    start_jax(flags)
     train(flags)
 
 

@@ -6,11 +6,16 @@ import dataclasses
 import pathlib
 from typing import Any, Literal
 
+import jax
+
 from rstar_jax.datasets.tokenise import Split, TokeniseConfig
 from rstar_jax.errors import InputError
+from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.files import read_jsonl
 from rstar_jax.models.remat import Remat
 from rstar_jax.models.store import describe
+from rstar_jax.search.progress import say
+from rstar_jax.training.hosts import Hosts, join
 from rstar_jax.training.optimizer import TrainConfig
 
 COMPILED = pathlib.Path(__file__).parents[1] / "runs" / ".compiled"
@@ -28,6 +33,9 @@ class TrainingFlags:
       moment_dtype: of the optimizer's first moments.
       rounding: of new bfloat16 weights; stochastic if nothing is said, as most updates would be rounded away.
       mesh: sizes of the axes data, fsdp, tensor.
+      distributed: this process is one of several, one on each host of a slice, which all run this command with an OUT
+        that all of them see. They find each other on Cloud TPU, GKE and Slurm; elsewhere say where they meet:
+      coordinator, processes, process: host:port of the first process, how many there are, and which this one is.
       weights: dtype of the weights.
       dtype: of the computation; by default as the model is stored.
     """
@@ -48,11 +56,32 @@ class TrainingFlags:
     rounding: Literal["nearest", "stochastic"] | None = None
     seed: int = 0
     mesh: tuple[int, int, int] = (1, 1, 1)
+    distributed: bool = False
+    coordinator: str | None = None
+    processes: int | None = None
+    process: int | None = None
     weights: Literal["float32", "bfloat16"] = "float32"
     dtype: Literal["float32", "bfloat16"] | None = None
 
 
-_NOT_OF_A_RUN = ("mesh", "weights", "dtype")  # but of the machine and the model
+# But of the machine and the model.
+_NOT_OF_A_RUN = ("mesh", "distributed", "coordinator", "processes", "process", "weights", "dtype")
+
+
+def start_jax(flags: TrainingFlags) -> None:
+    """Keep compiled programs between starts, and meet the other processes if there are any."""
+    hosts = Hosts(flags.coordinator, flags.processes, flags.process)
+    if hosts != Hosts() and not flags.distributed:
+        raise InputError("--coordinator, --processes and --process are for --distributed")
+    set_up_jax(str(COMPILED))
+    if flags.distributed:
+        join(hosts)
+
+
+def speak(text: str) -> None:
+    """A line of the run's own, from the first process only."""
+    if jax.process_index() == 0:
+        say(text)
 
 
 def changed(preset: TrainConfig, flags: TrainingFlags) -> TrainConfig:

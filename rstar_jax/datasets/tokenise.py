@@ -20,11 +20,12 @@ from rstar_jax.datasets.held_out import is_held_out, question_of
 from rstar_jax.datasets.packed import PAIR_LAYOUT, SFT_LAYOUT, VALUE_LAYOUT, Segment
 from rstar_jax.datasets.packing import tokenise_sft
 from rstar_jax.datasets.pair_packing import encode_groups, split_group
-from rstar_jax.datasets.released import Row, pair_rows, sft_rows, value_rows
+from rstar_jax.datasets.released import pair_rows, sft_rows, value_rows
 from rstar_jax.datasets.store import StoreWriter, TokenStore
 from rstar_jax.datasets.value_packing import tokenise_values
 from rstar_jax.errors import InputError
 from rstar_jax.files import atomic_directory, read_json, remove_stale, sha256_of, write_json
+from rstar_jax.rows import Row
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
 Job = Literal["policy", "ppm", "pqm"]

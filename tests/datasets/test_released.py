@@ -13,8 +13,9 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from rstar_jax.datasets.held_out import is_held_out, question_of
-from rstar_jax.datasets.released import find_files, pair_rows, sft_rows
+from rstar_jax.datasets.released import pair_rows, sft_rows
 from rstar_jax.errors import InputError
+from rstar_jax.rows import find_files
 
 SAMPLES = pathlib.Path(__file__).parents[2].parent / "shared" / "data" / "official"
 needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="the authors' samples are not here")

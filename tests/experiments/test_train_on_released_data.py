@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 
@@ -45,13 +46,17 @@ def folder(tmp_path_factory) -> pathlib.Path:
     return folder
 
 
-def start(folder: pathlib.Path, job: str, out: pathlib.Path, *options: str) -> subprocess.Popen[str]:
+def start(
+    folder: pathlib.Path, job: str, out: pathlib.Path, *options: str, last: tuple[str, ...] = (), devices: int = 1
+) -> subprocess.Popen[str]:
+    """`options` in pairs, which may replace what is given; `last` as they are."""
     data = "sft.json" if job == "policy" else "pairs.json"
     given = {"--job": job, "--model": str(folder / "base"), "--data": str(folder / data), "--out": str(out)}
     given |= dict(zip(options[::2], options[1::2], strict=True))
     script = ROOT / "experiments" / "train_on_released_data.py"
-    command = [sys.executable, str(script), *(part for pair in given.items() for part in pair)]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, str(script), *(part for pair in given.items() for part in pair), *last]
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | flags
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -114,12 +119,45 @@ def test_a_run_that_was_ended_continues(folder, tmp_path, job: str, how: signal.
     assert metrics[0] == metrics[1]
 
 
+def hosts(
+    folder: pathlib.Path, out: pathlib.Path, *options: str, last: tuple[str, ...] = ()
+) -> list[subprocess.Popen[str]]:
+    """Two processes of a device each that train together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meet = ("--coordinator", f"127.0.0.1:{free.getsockname()[1]}", "--processes", "2")
+    return [
+        start(folder, "policy", out, *options, *meet, "--process", str(index), last=("--distributed", *last))
+        for index in range(2)
+    ]
+
+
+@pytest.mark.slow
+def test_two_hosts_train_what_one_does(folder, tmp_path) -> None:
+    options, mesh = ("--held-out", "0.2", *SETTINGS), ("--mesh", "1", "2", "1")
+    first, second = (finish(process) for process in hosts(folder, tmp_path / "two", *options, last=mesh))
+    assert first.endswith(f"model: {tmp_path / 'two' / 'model'}\n")
+    assert [line for line in second.splitlines() if not line.startswith("[Gloo]")] == []  # only the first speaks
+    finish(start(folder, "policy", tmp_path / "one", *options, last=mesh, devices=2))
+    one, two = (load_model(tmp_path / name / "model", make_mesh())[1] for name in ("one", "two"))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), one, two)
+
+
+def test_a_mistake_ends_all_hosts(folder, tmp_path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"query": "q", "response": "r"}\n{"query": "q"}\n')
+    mesh = ("--mesh", "1", "2", "1")
+    for process in hosts(folder, tmp_path / "run", "--data", str(bad), *SETTINGS, last=mesh):
+        assert f'{bad}, line 2: no "response"' in finish(process, code=2)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--data", "BAD"), 'line 2: no "response"'),
         (("--row-length", "5000"), "rows of 5000 tokens are longer than the 4096"),
         (("--model", "NOWHERE"), "no such folder"),
+        (("--process", "1"), "given together or not"),
     ],
 )
 def test_a_mistake_is_one_sentence(folder, tmp_path, options: tuple[str, str], message: str) -> None:

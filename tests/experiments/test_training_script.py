@@ -43,3 +43,8 @@ def test_an_impossible_value_is_one_sentence(script) -> None:
         script.changed(PAPER_POLICY, script.TrainingFlags(epochs=0))
     with pytest.raises(InputError, match="no share"):
         script.check_share(1.0)
+
+
+def test_where_hosts_meet_is_for_several(script) -> None:
+    with pytest.raises(InputError, match="are for --distributed"):
+        script.start_jax(script.TrainingFlags(coordinator="host:1", processes=2, process=0))
