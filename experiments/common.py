@@ -13,6 +13,7 @@ import tyro
 
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.evolution.failures import note_failure
 from rstar_jax.evolution.lab import Lab, open_lab
 from rstar_jax.evolution.run_dir import RunDir, claim
 from rstar_jax.evolution.stages import set_up_jax
@@ -63,8 +64,12 @@ async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]]) -> Any:
         config = dataclasses.replace(config, executor=executor)
     claim(run, config)
     set_up_jax(str(_ROOT / "runs" / ".compiled"))
-    async with open_lab(config, run, make_mesh(*flags.mesh)) as lab:
-        return await work(lab)
+    try:
+        async with open_lab(config, run, make_mesh(*flags.mesh)) as lab:
+            return await work(lab)
+    except Exception as error:
+        note_failure(run.root, error)
+        raise
 
 
 def main(work: Callable[[Lab], Awaitable[Any]], doc: str | None) -> None:

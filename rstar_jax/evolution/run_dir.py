@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 from typing import Any
 
 from rstar_jax.errors import InputError
@@ -19,7 +20,8 @@ from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.files import read_json, write_json
 
 _FREE_OF_THE_EXECUTOR = ("cells", "snapshots", "snapshot_mb", "require_sandbox")
-# Fields on which no result depends.
+# Fields on which no result depends; and a round's budget, which may be raised until the round has built its data.
+_BUDGET = re.compile(r"rounds\[\d+\]\.budget\..*")
 _FREE = ("concurrency", "name", *(f"executor.{name}" for name in _FREE_OF_THE_EXECUTOR))
 
 
@@ -85,7 +87,8 @@ def claim(run: RunDir, config: EvolutionConfig) -> None:
         write_json(run.config, wanted)
         return
     changed = list(_differences(read_json(run.config), wanted, ""))
-    changed = [line for line in changed if line.split(":")[0] not in _FREE]
+    names = {line: line.split(":")[0] for line in changed}
+    changed = [line for line in changed if names[line] not in _FREE and not _BUDGET.fullmatch(names[line])]
     if changed:
         shown = "; ".join(changed[:3]) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")
         raise InputError(f"{run.root}: this run was begun with another config ({shown}); use another --run-dir")

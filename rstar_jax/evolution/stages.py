@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import pathlib
 import time
 from collections.abc import Sequence
 
@@ -29,8 +30,9 @@ from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.run import EvaluationConfig, Method, evaluate
 from rstar_jax.evolution.base_model import train_base
 from rstar_jax.evolution.lab import Lab
+from rstar_jax.evolution.never_solved import write_never_solved
 from rstar_jax.evolution.rounds import Round
-from rstar_jax.files import read_jsonl, sha256_of
+from rstar_jax.files import iterate_jsonl, read_jsonl, sha256_of
 from rstar_jax.models.store import is_finished, load_model
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import runner
@@ -47,7 +49,9 @@ from rstar_jax.trajectory.tokenizer import train_tokenizer
 
 
 async def search_problems(lab: Lab, round: Round) -> None:
-    """Search every training problem with the models of the round before."""
+    """Search every training problem with the models of the round before, unless the round is past that."""
+    if _has_data(lab, round):
+        return
     start, before = time.monotonic(), round.number - 1
     async with contextlib.AsyncExitStack() as stack:
         if round.proposer == "bootstrap":
@@ -64,36 +68,62 @@ async def search_problems(lab: Lab, round: Round) -> None:
             concurrency=lab.config.concurrency,
             label=f"round {round.number} search",
             status=meter,
+            budget=round.budget,
         )
-    lab.note(round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start})
+    left_out = n_left_out(lab.run.trees(round.number))
+    if left_out:
+        say(f"round {round.number} search: {left_out:,} problems were left out, as the budget of the round is spent")
+    lab.note(
+        round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start, "problems_left_out": left_out}
+    )
 
 
 async def grow(
     lab: Lab, round: Round, problem: Problem, proposer: Proposer, scorer: Scorer | None
 ) -> Sequence[Tree]:
-    """The trees of a problem; while none of them has solved it, each gets more rollouts (section 3.4.2)."""
+    """The trees of a problem; while none of them has solved it, each gets more rollouts, then there are more trees
+    (sections 3.4.1, 3.4.2)."""
     grader, seed = lab.graders.strict, lab.config.seed
-    trees = [
-        await search(problem, round.search, proposer, lab.executor, grader, scorer, seed, index)
-        for index in range(round.trees)
-    ]
+
+    async def plant(index: int) -> Tree:
+        return await search(problem, round.search, proposer, lab.executor, grader, scorer, seed, index)
+
+    trees: list[Tree] = []
+    while len(trees) < round.trees and not (round.stop_solved and any(map(n_correct, trees))):
+        trees.append(await plant(len(trees)))
     for rollouts in round.escalation:
         if any(map(n_correct, trees)):
             break
         for tree in trees:
             await extend(tree, rollouts - tree.rollouts, proposer, lab.executor, grader, scorer)
+    while len(trees) < round.trees + round.more_trees and not any(map(n_correct, trees)):
+        trees.append(await plant(len(trees)))
     return trees
+
+
+def n_left_out(trees: pathlib.Path) -> int:
+    """Problems that the budget of a round did not reach."""
+    file = trees / runner.LEFT_OUT
+    return sum(1 for _ in iterate_jsonl(file)) if file.exists() else 0
+
+
+def _has_data(lab: Lab, round: Round) -> bool:
+    return (lab.run.round(round.number) / "metrics" / "data.json").exists()
 
 
 def build_data(lab: Lab, round: Round) -> None:
     """SFT rows and preference pairs, with what was chosen and why."""
     folder = lab.run.data(round.number)
-    if (lab.run.round(round.number) / "metrics" / "data.json").exists():
+    if _has_data(lab, round):
         return
     trees = by_problem(iterate_trees(lab.run.trees(round.number) / runner.TREES))
     counts = build(trees, folder, lab.config.sft_rule, lab.config.pair_rule)
-    lab.note(round.number, "data", **dataclasses.asdict(counts))
-    say(f"round {round.number} data: {counts.sft_rows} SFT rows, {counts.pair_rows} pairs")
+    never = write_never_solved(lab.run, round.number)
+    lab.note(round.number, "data", **dataclasses.asdict(counts) | {"never_solved": never})
+    say(
+        f"round {round.number} data: {counts.sft_rows} SFT rows, {counts.pair_rows} pairs; "
+        f"{never} problems that no round has solved so far (data/never_solved.jsonl)"
+    )
 
 
 def make_base(lab: Lab) -> None:
@@ -175,8 +205,10 @@ def _seeded(lab: Lab, config):
 def _fingerprint(lab: Lab, round: Round) -> str:
     """What trees depend on: settings, problems, and the models before."""
     models = [lab.run.policy(round.number - 1), lab.run.ppm(round.number - 1)]
+    what = dataclasses.asdict(round)
+    del what["budget"]  # on it depends which problems have trees, and no tree
     parts = [
-        json.dumps(dataclasses.asdict(round), sort_keys=True),
+        json.dumps(what, sort_keys=True),
         json.dumps(dataclasses.asdict(lab.config.sampling), sort_keys=True),
         json.dumps(dataclasses.asdict(lab.config.bootstrap), sort_keys=True) if round.number == 1 else "",
         str(lab.config.seed),

@@ -2,6 +2,8 @@
 
     parts/<hash of the problem's id>.parquet   trees of a problem, written as soon as they are grown
     trees.parquet                              all trees, once there are all, by problem id and tree index
+    spent.json                                 seconds on the clock and tokens, over all starts
+    left_out.jsonl                             problems that the budget did not reach, if there are any
 
 A second start does what is missing. Files are written under a temporary name and renamed, so a kill at any
 moment costs the problems that were under way, and `trees.parquet` has the same bytes as after an undisturbed
@@ -11,6 +13,7 @@ run.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import heapq
 import pathlib
@@ -22,6 +25,7 @@ from rstar_jax import files
 from rstar_jax.errors import InputError
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import store
+from rstar_jax.search.budget import NO_LIMIT, Budget, Spent
 from rstar_jax.search.progress import Progress, Status, make_progress
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import Tree
@@ -32,6 +36,7 @@ Grow = Callable[[Problem], Awaitable[Sequence[Tree]]]
 TREES = "trees.parquet"
 PARTS = "parts"
 RUN = "run.json"
+LEFT_OUT = "left_out.jsonl"
 KEY_COLUMNS = ("id", "tree_index")
 
 
@@ -44,12 +49,13 @@ async def run(
     concurrency: int = 64,
     label: str = "search",
     status: Status | None = None,
+    budget: Budget = NO_LIMIT,
 ) -> pathlib.Path:
     """Search the problems that are not finished yet and return the path of `trees.parquet`.
 
     fingerprint: names everything that the trees depend on (settings, seed, models). concurrency: problems
-    under way at a time. status: words for the progress line. What `grow` raises ends the run; what is finished by
-    then stays.
+    under way at a time. status: words for the progress line. budget: when to leave the rest out, in the order of the
+    problems. What `grow` raises ends the run; what is finished by then stays.
 
     Raises InputError if the folder was begun with another fingerprint, if an id occurs twice, or if a
     finished problem is another one than the problem with its id.
@@ -63,26 +69,37 @@ async def run(
     missing = [problem for problem in problems if problem.id not in done]
     if missing:
         progress = make_progress(len(problems), len(problems) - len(missing), label, status)
+        spent = Spent(folder, sum(done.values()))
         try:
-            await _grow_all(missing, grow, folder / PARTS, concurrency, progress)
+            await _grow_all(missing, grow, folder / PARTS, concurrency, progress, spent, budget)
         finally:
             progress.close()
+            spent.write()
     _merge(folder)
+    _name_left_out(folder, problems)
     return folder / TREES
 
 
 async def _grow_all(
-    problems: Sequence[Problem], grow: Grow, parts: pathlib.Path, concurrency: int, progress: Progress
+    problems: Sequence[Problem],
+    grow: Grow,
+    parts: pathlib.Path,
+    concurrency: int,
+    progress: Progress,
+    spent: Spent,
+    budget: Budget,
 ) -> None:
     waiting = iter(problems)
 
     async def work() -> None:
-        for problem in waiting:  # shared by all workers
+        while not spent.reaches(budget) and (problem := next(waiting, None)) is not None:  # shared by all workers
             trees = sorted(await grow(problem), key=lambda tree: tree.index)
             if not trees:
                 raise ValueError(f"no tree was grown for problem {problem.id!r}")
             await asyncio.to_thread(store.write_trees, _part(parts, problem.id), trees)
-            progress.advance(any(map(n_correct, trees)), sum(tree.tokens for tree in trees))
+            tokens = sum(tree.tokens for tree in trees)
+            spent.add(tokens)
+            progress.advance(any(map(n_correct, trees)), tokens)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(problems))):
@@ -103,24 +120,36 @@ def _begin(folder: pathlib.Path, fingerprint: str) -> None:
         files.remove_stale(place)
 
 
-def _finished(folder: pathlib.Path, problems: dict[str, Problem]) -> set[str]:
-    """Ids of the finished problems. Parts that are merged already are deleted."""
-    merged = _ids(folder / TREES, problems) if (folder / TREES).exists() else set()
-    for problem_id in merged:
+def _finished(folder: pathlib.Path, problems: dict[str, Problem]) -> dict[str, int]:
+    """Ids of the finished problems, with the tokens of their trees. Parts that are merged already are deleted."""
+    done = _tokens(folder / TREES, problems) if (folder / TREES).exists() else {}
+    for problem_id in done:
         _part(folder / PARTS, problem_id).unlink(missing_ok=True)
-    return merged.union(*(_ids(file, problems) for file in _part_files(folder)))
+    for file in _part_files(folder):
+        done |= _tokens(file, problems)
+    return done
 
 
-def _ids(file: pathlib.Path, problems: dict[str, Problem]) -> set[str]:
-    """The problems in a file of trees, compared with those that are to be searched."""
-    ids = set()
-    for table in store.iterate_tables(file, ["id", "question"]):
+def _tokens(file: pathlib.Path, problems: dict[str, Problem]) -> dict[str, int]:
+    """The problems in a file of trees, compared with those that are to be searched, and the tokens of their trees."""
+    tokens: dict[str, int] = {}
+    for table in store.iterate_tables(file, ["id", "question", "tokens"]):
         problem_id, question = table["id"][0].as_py(), table["question"][0].as_py()
         known = problems.get(problem_id)
         if known is not None and store.storable(known.question) != question:
             raise InputError(f"{file}: problem {problem_id!r} was searched before with another question")
-        ids.add(problem_id)
-    return ids
+        tokens[problem_id] = tokens.get(problem_id, 0) + table["tokens"][0].as_py()
+    return tokens
+
+
+def _name_left_out(folder: pathlib.Path, problems: Sequence[Problem]) -> None:
+    """Write down the problems without trees, unless all have some."""
+    searched = {table["id"][0].as_py() for table in store.iterate_tables(folder / TREES, ["id"])}
+    left_out = [dataclasses.asdict(problem) for problem in problems if store.storable(problem.id) not in searched]
+    if left_out:
+        files.write_jsonl(folder / LEFT_OUT, left_out)
+    else:
+        (folder / LEFT_OUT).unlink(missing_ok=True)
 
 
 def _merge(folder: pathlib.Path) -> None:

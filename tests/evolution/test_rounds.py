@@ -22,9 +22,15 @@ def tree(name, level, correct, index=0):
 
 def test_the_papers_rounds():
     rounds = paper_rounds()
-    sizes = [(r.search.rollouts, r.search.candidates, r.trees, r.escalation) for r in rounds]
-    assert sizes == [(8, 5, 1, ()), (16, 8, 1, ()), (16, 8, 1, ()), (16, 16, 2, (80, 128))]
+    sizes = [(r.search.rollouts, r.search.candidates, r.trees, r.more_trees, r.escalation) for r in rounds]
+    assert sizes == [(8, 5, 1, 1, ()), (16, 8, 1, 1, ()), (16, 8, 1, 1, ()), (16, 16, 2, 0, (80, 128))]
     assert [r.searchers for r in rounds] == ["bootstrap", "SLM-r1", "SLM-r2, PPM-r2", "SLM-r3, PPM-r3"]
+
+
+def test_a_number_of_trees_has_to_be_possible():
+    for impossible in ({"trees": 0}, {"more_trees": -1}):
+        with pytest.raises(ValueError, match="cannot have"):
+            dataclasses.replace(paper_rounds()[1], **impossible)
 
 
 def test_escalation_has_to_ascend():

@@ -13,9 +13,12 @@ from types import ModuleType
 
 import pytest
 
+from rstar_jax import files
 from rstar_jax.errors import InputError
+from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets, runner, store
+from rstar_jax.search.budget import Budget, Spent
 from rstar_jax.search.tree import Tree
 
 
@@ -39,7 +42,7 @@ def test_order_of_completion_does_not_matter(
 ):
     asyncio.run(fakes.run_many(str(tmp_path), seconds=0.001, concurrency=concurrency))
     assert (tmp_path / runner.TREES).read_bytes() == undisturbed
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["parts", "run.json", "trees.parquet"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["parts", "run.json", "spent.json", "trees.parquet"]
     assert not list((tmp_path / runner.PARTS).iterdir())
 
 
@@ -122,6 +125,53 @@ def test_other_settings_and_other_problems_are_refused(fakes: ModuleType, tmp_pa
         start([Problem("p", "Who?", "1")])
     with pytest.raises(InputError, match="same id"):
         start([Problem("q", "Who?", "1")] * 2)
+
+
+def test_a_budget_of_tokens_leaves_the_rest_out_and_can_be_raised(
+    fakes: ModuleType, undisturbed: bytes, tmp_path: pathlib.Path
+):
+    problems, config = fakes.problems(12), fakes.dataclasses.replace(presets.default("sample"), rollouts=6)
+    grown: list[str] = []
+
+    async def trees(problem: Problem) -> list[Tree]:
+        grown.append(problem.id)
+        return [await fakes.grow(config, problem, index=index) for index in range(2)]
+
+    def start(budget: Budget) -> list[str]:
+        grown.clear()
+        run = runner.run(problems, trees, tmp_path, fingerprint=config.hash(), concurrency=1, budget=budget)
+        asyncio.run(run)
+        return [problem.id for problem in read_problems(tmp_path / runner.LEFT_OUT)]
+
+    left_out = start(Budget(tokens=1))
+    assert left_out == [problem.id for problem in problems[1:]]
+    spent = files.read_json(tmp_path / "spent.json")["tokens"]
+    assert spent == sum(tree.tokens for tree in store.read_trees(tmp_path / runner.TREES))
+    assert start(Budget(tokens=spent)) == left_out  # spent already: nothing is begun
+    assert grown == []
+    assert start(Budget(tokens=spent + 1)) == left_out[1:]
+    assert len(grown) == 1
+    asyncio.run(runner.run(problems, trees, tmp_path, fingerprint=config.hash()))
+    assert not (tmp_path / runner.LEFT_OUT).exists()
+    assert (tmp_path / runner.TREES).read_bytes() == undisturbed
+
+
+def test_a_budget_of_hours_counts_all_starts(tmp_path: pathlib.Path):
+    now = [100.0]
+    spent = Spent(tmp_path, 5, clock=lambda: now[0])
+    budget = Budget(hours=1.0)
+    now[0] += 3000
+    spent.add(7)
+    assert (spent.tokens, spent.seconds, spent.reaches(budget)) == (12, 3000, False)
+    spent = Spent(tmp_path, 12, clock=lambda: now[0])
+    now[0] += 599
+    assert not spent.reaches(budget)
+    now[0] += 1
+    assert spent.reaches(budget)
+    assert not spent.reaches(Budget())
+    for impossible in ({"tokens": 0}, {"hours": 0.0}):
+        with pytest.raises(ValueError, match="lets nothing be done"):
+            Budget(**impossible)
 
 
 def test_plain_lines_without_a_terminal(fakes: ModuleType, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]):

@@ -1,0 +1,33 @@
+"""What ended a run before its time, one line each, for `status` to show."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from rstar_jax.files import read_jsonl
+from rstar_jax.journal import Journal
+
+FAILURES = "failures.jsonl"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def note_failure(root: pathlib.Path, error: BaseException, now: Callable[[], datetime.datetime] = _now) -> None:
+    """Add an exception to the list of a run. Of a group, what its first leaf says."""
+    leaf = error
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    what = traceback.format_exception_only(leaf)[-1].strip()
+    with Journal(root / FAILURES) as journal:
+        journal.add({"time": now().isoformat(timespec="seconds"), "what": what})
+
+
+def read_failures(root: pathlib.Path) -> list[dict[str, Any]]:
+    path = root / FAILURES
+    return read_jsonl(path) if path.exists() else []

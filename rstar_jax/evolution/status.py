@@ -1,0 +1,265 @@
+"""How far a run is: `python -m rstar_jax.evolution.status RUN_DIR`.
+
+Read from the files of the run directory alone, so it works for running, killed and finished runs, on any machine that
+sees the directory, and disturbs nobody. A rate is that of the last finished problems or training steps; what is left
+is told from it, as if the rest were as hard.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+import tyro
+
+from rstar_jax.errors import InputError, run_main
+from rstar_jax.evolution.failures import read_failures
+from rstar_jax.evolution.run_dir import RunDir
+from rstar_jax.files import iterate_jsonl, read_json
+from rstar_jax.problems.problem import LEVELS
+from rstar_jax.search import runner
+
+_RECENT = 200  # finished problems that a rate is taken from
+_STEPS = 20  # logged training steps that a rate is taken from
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """Problems of a round: done and solved by level (done, solved), left out by the budget, in all.
+
+    per_second: of the last finished ones; None if that cannot be told. state: "waiting", "begun", "done".
+    """
+
+    state: str
+    total: int
+    done: int
+    left_out: int
+    levels: dict[str, tuple[int, int]]
+    per_second: float | None
+
+    @property
+    def seconds_left(self) -> float | None:
+        return (self.total - self.done) / self.per_second if self.state == "begun" and self.per_second else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A model: steps done and in all; loss: the last that was logged."""
+
+    state: str
+    step: int
+    n_steps: int
+    loss: float | None
+    per_second: float | None
+
+    @property
+    def seconds_left(self) -> float | None:
+        return (self.n_steps - self.step) / self.per_second if self.state == "begun" and self.per_second else None
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundStatus:
+    """data: counts of what was made of the trees, None before. evaluations: problems done, by name."""
+
+    number: int
+    search: Search
+    data: dict[str, Any] | None
+    policy: Training
+    ppm: Training
+    evaluations: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """seconds_since: the newest file of the run was written."""
+
+    name: str
+    seed: int
+    finished: bool
+    seconds_since: float
+    rounds: tuple[RoundStatus, ...]
+    failures: tuple[dict[str, Any], ...]
+
+
+def read_status(root: pathlib.Path, clock: Callable[[], float] = time.time) -> Status:
+    """Raises InputError: there is no run in the folder."""
+    run = RunDir(root)
+    if not run.config.exists():
+        raise InputError(f"{root}: no run there (it has no config.json)")
+    config = read_json(run.config)
+    train = run.problems / "train.jsonl"
+    total = sum(1 for _ in iterate_jsonl(train)) if train.exists() else 0
+    return Status(
+        config["name"],
+        config["seed"],
+        run.summary.exists(),
+        max(0.0, clock() - max(path.stat().st_mtime for path in _files(root))),
+        tuple(_round(run, round["number"], total) for round in config["rounds"]),
+        tuple(read_failures(root)),
+    )
+
+
+def _files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Files that have not gone by the time they are looked at."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path
+
+
+def _round(run: RunDir, number: int, total: int) -> RoundStatus:
+    data = run.round(number) / "metrics" / "data.json"
+    evaluations = run.round(number) / "evaluation"
+    names = sorted(folder.name for folder in evaluations.iterdir()) if evaluations.exists() else []
+    return RoundStatus(
+        number,
+        _search(run.trees(number), total, data.exists()),
+        read_json(data) if data.exists() else None,
+        _training(run.policy(number)),
+        _training(run.ppm(number)),
+        {name: sum(1 for _ in (evaluations / name / "parts").glob("*.parquet")) for name in names},
+    )
+
+
+# --- Search -------------------------------------------------------------------------------------------
+
+
+def _search(folder: pathlib.Path, total: int, finished: bool) -> Search:
+    merged, parts = folder / runner.TREES, sorted((folder / runner.PARTS).glob("*.parquet"))
+    left_out_file = folder / runner.LEFT_OUT
+    left_out = sum(1 for _ in iterate_jsonl(left_out_file)) if left_out_file.exists() else 0
+    solved: dict[str, tuple[str, bool]] = {}
+    for file in ([merged] if merged.exists() else []) + parts:
+        for problem, level, correct in _outcomes(file):
+            solved[problem] = level, correct or solved.get(problem, (level, False))[1]
+    levels = {
+        level: (
+            sum(name == level for name, _ in solved.values()),
+            sum(c for name, c in solved.values() if name == level),
+        )
+        for level in LEVELS
+    }
+    done = finished or (merged.exists() and not parts and len(solved) + left_out >= total)
+    state = "done" if done else "begun" if (folder / runner.RUN).exists() else "waiting"
+    times = sorted(file.stat().st_mtime for file in parts)[-_RECENT:]
+    return Search(state, total, len(solved), left_out, levels, _rate(times, range(len(times))))
+
+
+def _outcomes(file: pathlib.Path) -> Iterator[tuple[str, str, bool]]:
+    """Id, level and whether it is solved, of every tree in a file; none if the file has just been merged away."""
+    try:
+        opened = pq.ParquetFile(file)
+    except FileNotFoundError:
+        return
+    with opened:
+        for batch in opened.iter_batches(columns=["id", "level", "nodes.list.element.correct"]):
+            for row in batch.to_pylist():
+                yield row["id"], row["level"], any(node["correct"] for node in row["nodes"])
+
+
+# --- Training -----------------------------------------------------------------------------------------
+
+
+def _training(folder: pathlib.Path) -> Training:
+    if not (folder / "run.json").exists():
+        return Training("waiting", 0, 0, None, None)
+    n_steps, rows = read_json(folder / "run.json")["steps"]["n_steps"], _logged(folder / "metrics.jsonl")
+    last = rows[-1] if rows else {"step": 0, "loss": None}
+    state = "done" if (folder / "config.json").exists() else "begun"
+    seconds = [row["step_seconds"] for row in rows[-_STEPS:] if row.get("step_seconds")]
+    rate = len(seconds) / sum(seconds) if seconds else None
+    return Training(state, n_steps if state == "done" else last["step"], n_steps, last["loss"], rate)
+
+
+def _logged(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Whole lines with a loss; a run under way may be in the middle of one."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [row for row in rows if "loss" in row]
+
+
+def _rate(times: Sequence[float], done: Sequence[int]) -> float | None:
+    if len(times) < 2 or times[-1] <= times[0]:
+        return None
+    return (done[-1] - done[0]) / (times[-1] - times[0])
+
+
+# --- Words --------------------------------------------------------------------------------------------
+
+
+def render(status: Status) -> str:
+    """A few lines for each round."""
+    what = "finished" if status.finished else "not finished"
+    lines = [f"{status.name}, seed {status.seed}: {what}; last written to {duration(status.seconds_since)} ago"]
+    for one in status.rounds:
+        lines += [f"round {one.number}", f"  search      {_searched(one.search)}"]
+        if one.data is not None:
+            lines.append(f"  data        {one.data['sft_rows']:,} SFT rows, {one.data['pair_rows']:,} pairs")
+        lines += [f"  policy      {_trained(one.policy)}", f"  PPM         {_trained(one.ppm)}"]
+        lines += [f"  evaluation  {name}: {done:,} problems" for name, done in one.evaluations.items()]
+    for failure in status.failures[-3:]:
+        lines.append(f"failed {failure['time']}: {failure['what']}")
+    return "\n".join(lines)
+
+
+def _searched(search: Search) -> str:
+    if search.state == "waiting":
+        return "waiting"
+    solved = sum(solved for _, solved in search.levels.values())
+    parts = [f"{search.done:,} of {search.total:,} problems, {_share(solved, search.done)} solved"]
+    levels = [f"{level} {_share(solved, done)} of {done:,}" for level, (done, solved) in search.levels.items() if done]
+    parts.append(f"({', '.join(levels)})" if levels else "")
+    if search.left_out:
+        parts.append(f"{search.left_out:,} left out by the budget")
+    return " ".join(part for part in parts if part) + _pace(search.per_second, "problems", search.seconds_left)
+
+
+def _trained(training: Training) -> str:
+    if training.state == "waiting":
+        return "waiting"
+    loss = "" if training.loss is None else f", loss {training.loss:.4f}"
+    pace = _pace(training.per_second, "steps", training.seconds_left)
+    return f"step {training.step:,} of {training.n_steps:,}{loss}" + pace
+
+
+def _pace(per_second: float | None, unit: str, seconds_left: float | None) -> str:
+    if per_second is None or seconds_left is None:
+        return ""
+    return f"; {per_second:.3g} {unit}/s, about {duration(seconds_left)} left"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "none"
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units that it has."""
+    whole = round(seconds)
+    days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
+    units = ((days, "d"), (hours, "h"), (minutes, "min"), (whole % 60, "s"))
+    first = next((place for place, (count, _) in enumerate(units) if count), 3)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2])
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """run_dir: of the run. json: print everything as JSON."""
+
+    run_dir: tyro.conf.Positional[pathlib.Path]
+    json: bool = False
+
+
+def main() -> None:
+    flags = tyro.cli(Flags, description=__doc__)
+    status = read_status(flags.run_dir)
+    print(json.dumps(dataclasses.asdict(status), indent=2) if flags.json else render(status))
+
+
+if __name__ == "__main__":
+    run_main(main)
