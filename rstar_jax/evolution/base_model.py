@@ -1,4 +1,4 @@
-"""The base model of the built-in example: a small decoder trained on plain text before any round.
+"""The base model of a run: a published one, or for the built-in example a small decoder that the run trains first.
 
 The paper's base models can read and quote text before they see a trajectory. A model from scratch cannot, and learning
 that anew in every round would take most of a round's time. So the example makes its base once: it learns to quote
@@ -12,16 +12,21 @@ import dataclasses
 import random
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 import jax
+from jax.sharding import Mesh
 
 from rstar_jax.datasets.packing import TokenisedSolution, pack_sft
+from rstar_jax.errors import InputError
 from rstar_jax.files import AnyPath
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import Params
+from rstar_jax.models.store import describe, load_base, save_model
 from rstar_jax.training.loop import Task, train
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.sft import sft_loss
+from rstar_jax.trajectory.tags import POLICY_TOKENS
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
 _QUANTITY = re.compile(r"-?\d+(?:[.:]\d+)*")
@@ -35,6 +40,37 @@ class BaseConfig:
     documents: int = 24_000
     vocab_size: int = 768
     train: TrainConfig = TrainConfig(epochs=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedBase:
+    """A base model that others have trained.
+
+    Attributes:
+      name: a folder or an id on the Hugging Face Hub. Its tokenizer gets the released tokens.
+      weights: dtype in which weights are kept and trained; the released training has bfloat16, the paper says nothing.
+      compute: dtype of the computation.
+      max_length: longest context that the model is used for.
+    """
+
+    name: str
+    weights: Literal["float32", "bfloat16"] = "float32"
+    compute: Literal["float32", "bfloat16"] = "bfloat16"
+    max_length: int = 4096
+
+
+def import_base(base: PublishedBase, folder: AnyPath, mesh: Mesh) -> None:
+    """Leave a published model with its extended tokenizer in `folder`, as a model of this run.
+
+    Raises InputError: as `models.store.load_base`, or the model reads no contexts of that length.
+    """
+    longest = describe(base.name).config.max_length
+    if base.max_length > longest:
+        raise InputError(f"{base.name} reads {longest} tokens, not {base.max_length}")
+    config, params, tokenizer = load_base(
+        base.name, POLICY_TOKENS, mesh, weights=base.weights, compute=base.compute, max_length=base.max_length
+    )
+    save_model(folder, config, "lm", params, tokenizer)
 
 
 def corpus(questions: Sequence[str], documents: int, seed: int) -> list[tuple[str, str]]:

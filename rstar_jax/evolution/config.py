@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 from rstar_jax.datasets.select import PAPER_PAIRS, PAPER_SFT, PairRule, SftRule
-from rstar_jax.evolution.base_model import BaseConfig
+from rstar_jax.evolution.base_model import BaseConfig, PublishedBase
 from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig
 from rstar_jax.evolution.bootstrap.scripted import ScriptedConfig
 from rstar_jax.evolution.rounds import Round, paper_rounds
@@ -51,17 +51,18 @@ class EvaluationPlan:
 class EvolutionConfig:
     """A run. Everything random is a function of `seed`.
 
-    pairs_from: the preference pairs that a round's PPM learns: those of this round (section 3.4.2), or of all rounds
-    so far, where a round has too few of them to learn from. ppm_held_out: share of the problems (0 to 1) whose pairs no
-    PPM learns; how it orders them is in its metrics.jsonl after each epoch.
+    model: of a base that the run trains; a published one brings its own. pairs_from: the preference pairs that a
+    round's PPM learns: those of this round (section 3.4.2), or of all rounds so far, where a round has too few of them
+    to learn from. ppm_held_out: share of the problems (0 to 1) whose pairs no PPM learns; how it orders them is in its
+    metrics.jsonl after each epoch.
     """
 
     name: str
-    model: ModelConfig
+    model: ModelConfig | None = None
     seed: int = 0
     problems: ProblemsConfig = ProblemsConfig()
     bootstrap: ScriptedConfig | OpenAIConfig = ScriptedConfig()
-    base: BaseConfig = BaseConfig()
+    base: BaseConfig | PublishedBase = BaseConfig()
     rounds: tuple[Round, ...] = dataclasses.field(default_factory=paper_rounds)
     sampling: Sampling = Sampling()
     sft_rule: SftRule = PAPER_SFT
@@ -78,6 +79,8 @@ class EvolutionConfig:
     concurrency: int = 64
 
     def __post_init__(self) -> None:
+        if (self.model is None) != isinstance(self.base, PublishedBase):
+            raise ValueError("a base that is trained needs a model, and a published one brings its own")
         searches = [round.search for round in self.rounds] + [self.evaluation.search]
         if any(search.merge_states for search in searches) and not self.executor.states:
             raise ValueError("merge_states needs an executor that names states: set ExecutorConfig.states")

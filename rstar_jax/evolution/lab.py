@@ -76,7 +76,9 @@ class Lab:
 
     @property
     def model_config(self) -> ModelConfig:
-        """The architecture, with as many tokens as the tokenizer has."""
+        """The architecture, with as many tokens as the tokenizer has. A published base has to be there."""
+        if self.config.model is None:
+            return describe(self.run.base).config
         return dataclasses.replace(self.config.model, vocab_size=self.tokenizer.vocab_size, vocab_multiple=64)
 
     @contextlib.asynccontextmanager

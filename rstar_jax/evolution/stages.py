@@ -28,7 +28,7 @@ from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
 from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.run import EvaluationConfig, Method, evaluate
-from rstar_jax.evolution.base_model import train_base
+from rstar_jax.evolution.base_model import PublishedBase, import_base, train_base
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.never_solved import write_never_solved
 from rstar_jax.evolution.rounds import Round
@@ -127,15 +127,20 @@ def build_data(lab: Lab, round: Round) -> None:
 
 
 def make_base(lab: Lab) -> None:
-    """The tokenizer, learned from the questions and the bootstrap model's solutions, and the base model."""
+    """The base model: a published one, or a tokenizer learned from the questions and the bootstrap model's solutions,
+    and a model trained with it."""
+    base = lab.config.base
     if is_finished(lab.run.base):
+        return
+    if isinstance(base, PublishedBase):
+        import_base(base, lab.run.base, lab.mesh)
         return
     rows = read_jsonl(lab.run.data(1) / "sft.jsonl")
     questions = [problem.question for problem in lab.problems[0]]
     texts = [policy_prompt(question) for question in questions] + [row["response"] for row in rows]
-    tokenizer = train_tokenizer(texts, lab.config.base.vocab_size, superwords=True, digits=2)
+    tokenizer = train_tokenizer(texts, base.vocab_size, superwords=True, digits=2)
     tokenizer.save(lab.run.base)
-    train_base(questions, lab.config.base, lab.model_config, lab.run.base, tokenizer)
+    train_base(questions, base, lab.model_config, lab.run.base, tokenizer)
 
 
 def fit_policy(lab: Lab, round: Round) -> None:

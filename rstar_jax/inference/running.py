@@ -47,9 +47,14 @@ class Running:
         self.family = np.zeros(rows, np.int64)  # equal for siblings
         self.branches: list[Branch] = []
         self.sequences: list[Sequence] = []
+        self._row_of: dict[Branch, int] = {}
 
     def __len__(self) -> int:
         return len(self.branches)
+
+    def row_of(self, branch: Branch) -> int | None:
+        """Rows move when others leave."""
+        return self._row_of.get(branch)
 
     def enter(self, branch: Branch, pages: list[int], trunk: Sequence) -> None:
         """A candidate takes the next row. pages: for its own use, the full ones of the trunk first."""
@@ -71,6 +76,7 @@ class Running:
             getattr(self.slots, name)[row] = value
         self.tables[row, : len(pages)] = pages
         self.trunk[row], self.family[row] = trunk.beginning(self._size, self._block)
+        self._row_of[branch] = row
         self.branches.append(branch)
         self.sequences.append(Sequence(trunk.tokens[:0], pages, 0, trunk.indexed, trunk.digest))
 
@@ -80,6 +86,8 @@ class Running:
         sequence.tokens = self.branches[row].written()
         for array in (*self.slots, self.tables, self.trunk, self.family):
             array[row] = array[last]
+        self._row_of[self.branches[last]] = row
+        del self._row_of[self.branches[row]]
         self.branches[row], self.sequences[row] = self.branches[last], self.sequences[last]
         self.branches.pop()
         self.sequences.pop()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from rstar_jax.inference.config import EngineConfig, Metrics
 from rstar_jax.inference.filling import Filling, PathFill, TrunkFill
-from rstar_jax.inference.jobs import Job, Order
+from rstar_jax.inference.jobs import Branch, Job, Order
 from rstar_jax.inference.pages import PageTable
 from rstar_jax.inference.running import Running
 from rstar_jax.inference.sequences import Copies, Sequence, advance, begin, fork
@@ -130,22 +130,18 @@ class Shard:
         ahead = (slots.limit[:count] - slots.drawn[:count]).clip(max=steps)
         needed = -(-(slots.position[:count] + ahead) // size)
         short = [row for row in range(count) if needed[row] > len(self.running.sequences[row].pages)]
-        wanting = sorted((self.running.branches[row].order, int(needed[row])) for row in short)
-        for order, pages in wanting:
-            self._secure_row(order, pages)
+        wanting = [(self.running.branches[row], int(needed[row])) for row in short]
+        for branch, pages in sorted(wanting, key=lambda wanting: wanting[0].order):
+            self._secure_row(branch, pages)
 
-    def _secure_row(self, order: Order, needed: int) -> None:
-        """Rows move when others leave, so a row is found by its order."""
-        while (row := self._row_of(order)) is not None:
+    def _secure_row(self, branch: Branch, needed: int) -> None:
+        while (row := self.running.row_of(branch)) is not None:
             taken = self.table.take(needed - len(self.running.sequences[row].pages))
             if taken is not None:
                 self.running.extend(row, taken)
                 return
-            if not self._reclaim(order):
+            if not self._reclaim(branch.order):
                 self._preempt_row(row)
-
-    def _row_of(self, order: Order) -> int | None:
-        return next((row for row, branch in enumerate(self.running.branches) if branch.order == order), None)
 
     def _drop_deserted(self) -> None:
         """Rows whose waiters have gone."""
