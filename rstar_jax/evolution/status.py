@@ -7,11 +7,13 @@ is told from it, as if the rest were as hard.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -98,17 +100,23 @@ def read_status(root: pathlib.Path, clock: Callable[[], float] = time.time) -> S
         config["name"],
         config["seed"],
         run.summary.exists(),
-        max(0.0, clock() - max(path.stat().st_mtime for path in _files(root))),
+        max(0.0, clock() - max(_times(_files(root)))),
         tuple(_round(run, round["number"], total) for round in config["rounds"]),
         tuple(read_failures(root)),
     )
 
 
 def _files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Files that have not gone by the time they are looked at."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path
+    """All files below; folders that go meanwhile are no error, as `os.walk` has it."""
+    for parent, _, names in os.walk(folder):
+        yield from (pathlib.Path(parent, name) for name in names)
+
+
+def _times(files: Iterable[pathlib.Path]) -> Iterator[float]:
+    """When each was written; a run under way may have merged or renamed one since it was listed."""
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            yield file.stat().st_mtime
 
 
 def _round(run: RunDir, number: int, total: int) -> RoundStatus:
@@ -145,8 +153,8 @@ def _search(folder: pathlib.Path, total: int, finished: bool) -> Search:
     }
     done = finished or (merged.exists() and not parts and len(solved) + left_out >= total)
     state = "done" if done else "begun" if (folder / runner.RUN).exists() else "waiting"
-    times = sorted(file.stat().st_mtime for file in parts)[-_RECENT:]
-    return Search(state, total, len(solved), left_out, levels, _rate(times, range(len(times))))
+    times = sorted(_times(parts))[-_RECENT:]
+    return Search(state, total, len(solved), left_out, levels, _rate(times))
 
 
 def _outcomes(file: pathlib.Path) -> Iterator[tuple[str, str, bool]]:
@@ -184,10 +192,11 @@ def _logged(path: pathlib.Path) -> list[dict[str, Any]]:
     return [row for row in rows if "loss" in row]
 
 
-def _rate(times: Sequence[float], done: Sequence[int]) -> float | None:
+def _rate(times: Sequence[float]) -> float | None:
+    """Events a second."""
     if len(times) < 2 or times[-1] <= times[0]:
         return None
-    return (done[-1] - done[0]) / (times[-1] - times[0])
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 # --- Words --------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_a_ppm_is_judged_on_problems_that_it_did_not_learn(lab, ppm_folder) -> N
     assert learned["n_steps"] < len(rows) // lab.config.ppm_training.batch_size  # fewer than all pairs would give
 
 
-@pytest.mark.parametrize("kind", ["orm", "pqm"])
+@pytest.mark.parametrize("kind", ["orm", pytest.param("pqm", marks=pytest.mark.slow)])
 def test_a_baseline_is_trained_once_and_asked_by_search(lab, ppm_folder, kind: str) -> None:
     folder = fit_baseline(lab, 1, kind)
     assert folder == lab.run.baseline(1, kind)

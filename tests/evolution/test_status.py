@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from rstar_jax.errors import InputError
+from rstar_jax.evolution import status as status_module
 from rstar_jax.evolution.failures import note_failure, read_failures
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.status import duration, read_status, render
@@ -86,6 +87,17 @@ def test_solved_by_level_and_a_search_that_is_done(fakes, run) -> None:
         mine = [tree for tree in trees if tree.problem.level == level]
         assert found.levels[level] == (4, sum(bool(n_correct(tree)) for tree in mine))
     assert found.seconds_left is None
+
+
+def test_files_may_go_while_they_are_looked_at(run, monkeypatch) -> None:
+    listed = status_module._files
+
+    def with_one_that_is_gone(folder):
+        yield folder / "merged-away.parquet"
+        yield from listed(folder)
+
+    monkeypatch.setattr(status_module, "_files", with_one_that_is_gone)
+    assert read_status(run.root).seconds_since < 60
 
 
 def test_what_the_budget_left_out(fakes, run) -> None:

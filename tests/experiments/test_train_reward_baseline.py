@@ -57,7 +57,7 @@ def run(folder: pathlib.Path, kind: str, out: pathlib.Path, *options: str) -> su
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
 
 
-@pytest.mark.parametrize("kind", ["orm", "pqm"])
+@pytest.mark.parametrize("kind", ["orm", pytest.param("pqm", marks=pytest.mark.slow)])
 def test_a_model_is_trained_from_trees(folder, tmp_path, kind: str) -> None:
     found = run(folder, kind, tmp_path, "--held-out", "0.2", *SETTINGS)
     assert found.returncode == 0, found.stderr[-3000:]

@@ -63,6 +63,7 @@ def test_pairs_have_one_loss_in_every_layout_and_every_part_of_a_step(benchmark)
     assert losses[0][1] < losses[0][0]
 
 
+@pytest.mark.slow
 def test_solutions_have_one_loss_in_every_layout(benchmark) -> None:
     ours, data = benchmark("ours"), benchmark("data")
     sizes = [data.SolutionSize(3, 8, 2), data.SolutionSize(5, 12, 1)]

@@ -107,7 +107,14 @@ def test_neighbours_order_and_cache_change_nothing(params, engine):
     assert_same(asyncio.run(one_by_one(engine, asked)), reference)  # now with a warm prefix store
 
 
-@pytest.mark.parametrize("change", [{"rows": (4,)}, {"rows": (24,), "decode_steps": 7}, {"tokens": (64,), "copies": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": (4,)},
+        pytest.param({"rows": (24,), "decode_steps": 7}, marks=pytest.mark.slow),
+        pytest.param({"tokens": (64,), "copies": 1}, marks=pytest.mark.slow),
+    ],
+)
 def test_sizes_of_dispatches_change_no_token(config, params, mesh, sizes, engine, change):
     asked = requests(12)
     expected = asyncio.run(crowd(engine, asked))
@@ -116,7 +123,7 @@ def test_sizes_of_dispatches_change_no_token(config, params, mesh, sizes, engine
     assert tokens_of(answers) == tokens_of(expected)
 
 
-@pytest.mark.parametrize("page_size", [2, 16])
+@pytest.mark.parametrize("page_size", [2, pytest.param(16, marks=pytest.mark.slow)])
 def test_the_layout_of_pages_changes_nothing(config, params, mesh, sizes, engine, page_size):
     asked = requests(12)
     expected = asyncio.run(crowd(engine, asked))
@@ -124,7 +131,7 @@ def test_the_layout_of_pages_changes_nothing(config, params, mesh, sizes, engine
     assert_same(asyncio.run(crowd(PolicyEngine(config, params, other, STOP_IDS, mesh), asked)), expected)
 
 
-@pytest.mark.parametrize("pages", ["least", 14, 30])
+@pytest.mark.parametrize("pages", ["least", *(pytest.param(pages, marks=pytest.mark.slow) for pages in (14, 30))])
 def test_a_pool_that_runs_full_changes_nothing(config, params, mesh, sizes, engine, pages):
     asked = requests(24)
     expected = asyncio.run(crowd(engine, asked))

@@ -63,7 +63,7 @@ def changed(state: TrainState, params) -> float:
     return sum(x.sum() for x in moved) / sum(x.size for x in moved)
 
 
-@pytest.mark.parametrize("weights", ["mixed", "pure"])
+@pytest.mark.parametrize("weights", [pytest.param("mixed", marks=pytest.mark.slow), "pure"])
 def test_bfloat16_gives_nearly_the_loss_of_float32(model, mesh, params, batch, weights):
     exact = steps(model, CONFIG, mesh, params, batch, 1e-3)[1]
     assert steps(in_dtypes(model, weights), CONFIG, mesh, params, batch, 1e-3)[1] == pytest.approx(exact, rel=0.02)
@@ -95,6 +95,7 @@ def test_a_step_keeps_the_dtypes_of_its_state(model, mesh, params, batch, weight
     jax.tree.map(lambda a, b: (a.dtype, a.shape) == (b.dtype, b.shape) or pytest.fail(f"{a} {b}"), before, after)
 
 
+@pytest.mark.slow
 def test_with_the_papers_rate_pure_bfloat16_needs_stochastic_rounding(model, mesh, params, batch):
     """Rounding to the nearest loses the updates of all but the smallest weights; master weights lose none."""
     rate, pure = 7e-6, in_dtypes(model, "pure")

@@ -27,6 +27,11 @@ def test_eight_devices_train_what_one_trains(tmp_path) -> None:
 
 
 @pytest.mark.slow
+def test_dropout_and_muon_are_the_same_on_eight_devices(tmp_path) -> None:
+    run("sharded.py", tmp_path, "more")
+
+
+@pytest.mark.slow
 def test_each_axis_alone_trains_what_one_device_trains(tmp_path) -> None:
     run("sharded.py", tmp_path, "data", "fsdp", "tensor")
 
