@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+from jax.experimental import mesh_utils
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -54,9 +55,18 @@ TOKENS = P(RULES.batch, None)  # [T, D], T the tokens of all rows
 
 
 def make_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
-    """A mesh over the first data*fsdp*tensor devices, with explicit axis types."""
+    """A mesh over the first data*fsdp*tensor devices, with explicit axis types.
+
+    As `jax.make_mesh`, but an axis may take a part of one of the torus's axes on all TPUs, not on v5e alone: there is
+    no other way to split 16 x 16 chips into 4 x 64.
+
+    Raises ValueError: there are fewer devices, or they are of several slices.
+    """
     devices = list(devices if devices is not None else jax.devices())[: data * fsdp * tensor]
-    return jax.make_mesh((data, fsdp, tensor), MESH_AXES, axis_types=(AxisType.Explicit,) * 3, devices=devices)
+    if len({getattr(device, "slice_index", None) for device in devices}) > 1:
+        raise ValueError("the devices of a mesh are of several slices; links between slices are not laid out for")
+    placed = mesh_utils.create_device_mesh((data, fsdp, tensor), devices, allow_split_physical_axes=True)
+    return Mesh(placed, MESH_AXES, axis_types=(AxisType.Explicit,) * 3)
 
 
 def abstract_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1, kind: str = "TPU v5p") -> AbstractMesh:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
+import pytest
 from jax.sharding import NamedSharding
 
 from rstar_jax.models.sharding import RULES, TOKENS, AnyMesh, abstract_mesh, gather, make_mesh, platform, set_mesh
@@ -37,3 +40,27 @@ def test_platforms():
     assert platform(abstract_mesh()) == "tpu"
     assert platform(make_mesh()) == jax.default_backend()
     assert platform(jax.sharding.AbstractMesh((1,), ("data",))) == jax.default_backend(), "a mesh that names no device"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chip:
+    """A chip of a torus that is not here."""
+
+    id: int
+    coords: tuple[int, int, int]
+    device_kind: str = "TPU v6 lite"
+    platform: str = "tpu"
+    core_on_chip: int = 0
+    process_index: int = 0
+    slice_index: int = 0
+
+
+@pytest.mark.parametrize("sizes", [(1, 256, 1), (4, 64, 1), (2, 64, 2), (8, 16, 2)])
+def test_any_split_of_a_torus_has_a_mesh(sizes) -> None:
+    """`jax.make_mesh` refuses those that need a part of an axis of 16 chips."""
+    chips = [Chip(16 * y + x, (x, y, 0)) for y in range(16) for x in range(16)]
+    mesh = make_mesh(*sizes, devices=chips)
+    assert mesh.devices.shape == sizes
+    assert {chip.id for chip in mesh.devices.flat} == set(range(256))
+    with pytest.raises(ValueError, match="several slices"):
+        make_mesh(*sizes, devices=[dataclasses.replace(chip, slice_index=chip.id % 2) for chip in chips])
