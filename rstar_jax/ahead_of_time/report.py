@@ -100,6 +100,10 @@ def _too_big(error: DoesNotFit) -> Cell:
 
 def _fitting(compiled: Compiled, work: Work | None, place: Slice) -> Cell:
     memory = {name: getattr(compiled, name) for name in ("arguments", "temporaries", "outputs", "aliased", "bytes")}
+    if compiled.bytes > place.chip.hbm_bytes:  # the compiler refuses only what its temporaries alone do not allow
+        needed, there = compiled.bytes / 2**30, place.chip.hbm_bytes / 2**30
+        sentence = f"the program needs {needed:.2f} GiB of each chip's {there:.2f} GiB"
+        return _too_big(DoesNotFit(sentence, compiled.bytes, place.chip.hbm_bytes))
     cell = {"fits": True, "seconds": compiled.seconds, "memory": memory, "flops": {"compiler": compiled.flops}}
     if work is None:
         return cell
