@@ -22,10 +22,10 @@ import tqdm
 import tyro
 
 from rstar_jax.errors import InputError, run_main
-from rstar_jax.problems.cleaning import CleaningConfig
+from rstar_jax.problems.cleaning import CLEANING, CleaningConfig
 from rstar_jax.problems.duplicates import NEAR
 from rstar_jax.problems.files import read_problems
-from rstar_jax.problems.prepare import REPORT, prepare, table, write
+from rstar_jax.problems.prepare import PROBLEMS, REPORT, prepare, table, write
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.published import PUBLISHED, Candidate, candidates
 
@@ -38,7 +38,7 @@ class Flags:
       out: folder of the result; one that holds a result is refused.
       sets: names of published sets, or NAME=PATH.
       numina_parts: what of NuminaMath is taken.
-      add: problem files of any kind, taken as they are but for copies and what gives the evaluation away.
+      add: problem files of any kind, cleaned like the others.
       against: problem files of the evaluation, or folders of them.
       nothing_to_compare: make a set without an evaluation to keep apart from.
       near: similarity from which on two problems are the same (`rstar_jax.problems.duplicates`); above 1: exact only.
@@ -52,7 +52,7 @@ class Flags:
     against: tuple[pathlib.Path, ...] = ()
     nothing_to_compare: bool = False
     near: float = NEAR
-    cleaning: CleaningConfig = CleaningConfig()
+    cleaning: CleaningConfig = CLEANING
 
 
 def rows(flags: Flags) -> Iterator[Candidate]:
@@ -101,7 +101,7 @@ def main() -> None:
         prepared = prepare(bar, tests, flags.cleaning, flags.near)
     write(prepared, flags.out)
     print(table(prepared.report()))
-    print(f"problems: {flags.out / 'problems.jsonl'}")
+    print(f"problems: {flags.out / PROBLEMS}")
 
 
 if __name__ == "__main__":

@@ -36,11 +36,12 @@ from training_script import TrainingFlags, about, changed, check_length, check_s
 from rstar_jax.datasets.released import RSTAR_PPM, RSTAR_SFT
 from rstar_jax.datasets.tokenise import TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
+from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import load_base
 from rstar_jax.rows import find_files
 from rstar_jax.training import optimizer
 from rstar_jax.training.claim import claim
-from rstar_jax.training.hosts import first_alone, mesh_over_all
+from rstar_jax.training.hosts import first_alone
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import PAPER_LOSS, RELEASED_HEAD, RELEASED_LOSS, ZERO_HEAD, train_ppm
 from rstar_jax.training.sft import train_policy
@@ -111,7 +112,7 @@ def train(flags: Flags) -> None:
     settings = tokenise_config(flags, config)
     check_length(config, flags.model)
     claim(epath.Path(flags.out), {"job": flags.job, "model": flags.model, "hyperparameters": flags.hyperparameters})
-    mesh = mesh_over_all(*flags.mesh)
+    mesh = make_mesh(*flags.mesh)
     tokenizer = load_tokenizer(flags.model, _TOKENS[flags.job])
     files = find_files(flags.data or _DATA[flags.job])
     data = first_alone(lambda: tokenise_files(files, flags.out / "tokens", tokenizer, settings))

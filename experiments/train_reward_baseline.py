@@ -33,10 +33,11 @@ from rstar_jax.datasets.outcomes import by_problem
 from rstar_jax.datasets.tokenise import Split, TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.files import sha256_of
+from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import load_base
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.training.claim import claim
-from rstar_jax.training.hosts import first_alone, mesh_over_all
+from rstar_jax.training.hosts import first_alone
 from rstar_jax.training.optimizer import PAPER_ORM, PAPER_PQM, TrainConfig
 from rstar_jax.training.ppm import PAPER_LOSS, PpmLoss, train_ppm
 from rstar_jax.training.pqm import train_pqm
@@ -91,7 +92,7 @@ def train(flags: Flags) -> None:
     config, files = train_config(flags), tree_files(flags.trees)
     check_length(config, flags.base)
     claim(epath.Path(flags.out), {"kind": flags.kind, "base": flags.base, "trees": [sha256_of(file) for file in files]})
-    mesh, rows = mesh_over_all(*flags.mesh), flags.out / f"{flags.kind}.jsonl"
+    mesh, rows = make_mesh(*flags.mesh), flags.out / f"{flags.kind}.jsonl"
     job = "ppm" if flags.kind == "orm" else "pqm"
     settings = TokeniseConfig(job, config.row_length, held_out=flags.held_out, seed=flags.seed)
     tokenizer = load_tokenizer(flags.base, REWARD_TOKENS)

@@ -154,6 +154,17 @@ def read_jsonl(path: AnyPath) -> list[Any]:
     return [value for _, value in iterate_jsonl(path)]
 
 
+def whole_lines(path: AnyPath) -> list[str]:
+    """The lines of a file that somebody appends to, each with its end; half a line, at work or of a kill, is left out.
+
+    Without such a file there are none.
+    """
+    if not epath.Path(path).exists():
+        return []
+    lines = read_text(path).splitlines(keepends=True)
+    return [line for line in lines if line.endswith("\n")]
+
+
 def sha256_of(path: AnyPath) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal digits. Raises InputError if there is no such file."""
     digest = hashlib.sha256()

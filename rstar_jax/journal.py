@@ -18,14 +18,13 @@ class Journal:
     """For one writer. Rows that are there already are read by `rows`."""
 
     def __init__(self, path: AnyPath):
-        """Opens or begins the file. Raises InputError if it holds what is no row."""
         self._path = local_path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(self._path, "ab+")  # noqa: SIM115 - closed by `close`
-        self._cut_half_a_line()
+        self._file = open(self._path, "ab")  # noqa: SIM115 - closed by `close`
+        self._file.truncate(self._path.read_bytes().rfind(b"\n") + 1)
 
     def rows(self) -> Iterator[Any]:
-        """All rows, in the order in which they were added."""
+        """All rows, in the order in which they were added. Raises InputError for what is none."""
         return (row for _, row in iterate_jsonl(self._path))
 
     def add(self, row: Any) -> None:
@@ -41,14 +40,3 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _cut_half_a_line(self) -> None:
-        end = whole = self._file.seek(0, os.SEEK_END)
-        while whole and self._byte(whole - 1) != b"\n":
-            whole -= 1
-        if whole < end:
-            self._file.truncate(whole)
-
-    def _byte(self, place: int) -> bytes:
-        self._file.seek(place)
-        return self._file.read(1)

@@ -71,12 +71,22 @@ def compile_lowered(lowered: Lowered) -> Compiled:
     )
 
 
+_SIZE = r"([\d.]+)([KMGT]?)"
+_FORMS = (
+    re.compile(rf"Used {_SIZE} of {_SIZE} hbm"),
+    re.compile(rf"temporaries \({_SIZE}\) exceeds available HBM \({_SIZE}\)"),
+)
+
+
 def does_not_fit(message: str) -> DoesNotFit:
     """What the compiler says when the memory is exhausted, as one sentence."""
-    found = re.search(r"Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm", message)
+    found = next(filter(None, (form.search(message) for form in _FORMS)), None)
     if found is None:
         return DoesNotFit(f"the program does not fit the chip: {message.splitlines()[0]}", None, None)
-    needed, available = (int(float(found[i]) * _UNITS[found[i + 1]]) for i in (1, 3))
-    gib = 2**30
-    sentence = f"the program needs {needed / gib:.2f} GiB of each chip's {available / gib:.2f} GiB"
+    return too_big(*(int(float(found[i]) * _UNITS[found[i + 1]]) for i in (1, 3)))
+
+
+def too_big(needed: int, available: int) -> DoesNotFit:
+    """Sizes are bytes on each chip."""
+    sentence = f"the program needs {needed / 2**30:.2f} GiB of each chip's {available / 2**30:.2f} GiB"
     return DoesNotFit(sentence, needed, available)

@@ -12,7 +12,7 @@ from typing import Any
 
 from rstar_jax.ahead_of_time.chips import Slice
 from rstar_jax.ahead_of_time.collectives import Exchange, classify, mesh_axes
-from rstar_jax.ahead_of_time.compiling import Compiled, DoesNotFit, compile_lowered
+from rstar_jax.ahead_of_time.compiling import Compiled, DoesNotFit, compile_lowered, too_big
 from rstar_jax.ahead_of_time.engine import lower_programs, pool_on_chip, written_in_place
 from rstar_jax.ahead_of_time.hlo import collectives
 from rstar_jax.ahead_of_time.hlo_flops import matrix_flops
@@ -101,9 +101,7 @@ def _too_big(error: DoesNotFit) -> Cell:
 def _fitting(compiled: Compiled, work: Work | None, place: Slice) -> Cell:
     memory = {name: getattr(compiled, name) for name in ("arguments", "temporaries", "outputs", "aliased", "bytes")}
     if compiled.bytes > place.chip.hbm_bytes:  # the compiler refuses only what its temporaries alone do not allow
-        needed, there = compiled.bytes / 2**30, place.chip.hbm_bytes / 2**30
-        sentence = f"the program needs {needed:.2f} GiB of each chip's {there:.2f} GiB"
-        return _too_big(DoesNotFit(sentence, compiled.bytes, place.chip.hbm_bytes))
+        return _too_big(too_big(compiled.bytes, place.chip.hbm_bytes))
     cell = {"fits": True, "seconds": compiled.seconds, "memory": memory, "flops": {"compiler": compiled.flops}}
     if work is None:
         return cell

@@ -50,25 +50,25 @@ class PublishedBase:
       name: a folder or an id on the Hugging Face Hub. Its tokenizer gets the released tokens.
       weights: dtype in which weights are kept and trained; the released training has bfloat16, the paper says nothing.
       compute: dtype of the computation.
-      max_length: longest context that the model is used for.
     """
 
     name: str
     weights: Literal["float32", "bfloat16"] = "float32"
     compute: Literal["float32", "bfloat16"] = "bfloat16"
-    max_length: int = 4096
 
 
-def import_base(base: PublishedBase, folder: AnyPath, mesh: Mesh) -> None:
+def import_base(base: PublishedBase, max_length: int, folder: AnyPath, mesh: Mesh) -> None:
     """Leave a published model with its extended tokenizer in `folder`, as a model of this run.
+
+    max_length: longest context that the run uses it for.
 
     Raises InputError: as `models.store.load_base`, or the model reads no contexts of that length.
     """
     longest = describe(base.name).config.max_length
-    if base.max_length > longest:
-        raise InputError(f"{base.name} reads {longest} tokens, not {base.max_length}")
+    if max_length > longest:
+        raise InputError(f"{base.name} reads {longest} tokens, not {max_length}")
     config, params, tokenizer = load_base(
-        base.name, POLICY_TOKENS, mesh, weights=base.weights, compute=base.compute, max_length=base.max_length
+        base.name, POLICY_TOKENS, mesh, weights=base.weights, compute=base.compute, max_length=max_length
     )
     save_model(folder, config, "lm", params, tokenizer)
 

@@ -6,7 +6,6 @@ most doubtful where the searches agree on another answer, so these come first.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from rstar_jax.datasets.outcomes import by_problem
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import iterate_jsonl, write_jsonl
-from rstar_jax.grading import group_answers
+from rstar_jax.grading import vote
 from rstar_jax.search import runner
 from rstar_jax.search.store import iterate_trees
 from rstar_jax.search.trajectories import trajectories
@@ -37,9 +36,8 @@ def doubt(trees: Sequence[Tree]) -> dict[str, Any]:
     row: dict[str, Any] = {**dataclasses.asdict(trees[0].problem), "trajectories": len(answers)}
     if not answers:
         return row | {"most_common": None, "agree": 0.0}
-    groups = group_answers(answers)
-    group, votes = max(collections.Counter(groups).items(), key=lambda item: (item[1], -item[0]))
-    return row | {"most_common": answers[groups.index(group)], "agree": round(votes / len(answers), 4)}
+    first, votes = vote(answers)
+    return row | {"most_common": answers[first], "agree": round(votes / len(answers), 4)}
 
 
 def write_never_solved(run: RunDir, number: int) -> int:

@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -32,7 +31,7 @@ from rstar_jax.evolution.base_model import PublishedBase, import_base, train_bas
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.never_solved import write_never_solved
 from rstar_jax.evolution.rounds import Round
-from rstar_jax.files import iterate_jsonl, read_jsonl, sha256_of
+from rstar_jax.files import read_jsonl, sha256_of
 from rstar_jax.models.store import is_finished, load_model
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import runner
@@ -70,7 +69,7 @@ async def search_problems(lab: Lab, round: Round) -> None:
             status=meter,
             budget=round.budget,
         )
-    left_out = n_left_out(lab.run.trees(round.number))
+    left_out = runner.n_left_out(lab.run.trees(round.number))
     if left_out:
         say(f"round {round.number} search: {left_out:,} problems were left out, as the budget of the round is spent")
     lab.note(
@@ -101,12 +100,6 @@ async def grow(
     return trees
 
 
-def n_left_out(trees: pathlib.Path) -> int:
-    """Problems that the budget of a round did not reach."""
-    file = trees / runner.LEFT_OUT
-    return sum(1 for _ in iterate_jsonl(file)) if file.exists() else 0
-
-
 def _has_data(lab: Lab, round: Round) -> bool:
     return (lab.run.round(round.number) / "metrics" / "data.json").exists()
 
@@ -133,7 +126,7 @@ def make_base(lab: Lab) -> None:
     if is_finished(lab.run.base):
         return
     if isinstance(base, PublishedBase):
-        import_base(base, lab.run.base, lab.mesh)
+        import_base(base, lab.config.engine.max_length, lab.run.base, lab.mesh)
         return
     rows = read_jsonl(lab.run.data(1) / "sft.jsonl")
     questions = [problem.question for problem in lab.problems[0]]

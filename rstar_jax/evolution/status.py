@@ -14,7 +14,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import tyro
@@ -22,7 +22,7 @@ import tyro
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.failures import read_failures
 from rstar_jax.evolution.run_dir import RunDir
-from rstar_jax.files import iterate_jsonl, read_json
+from rstar_jax.files import iterate_jsonl, read_json, whole_lines
 from rstar_jax.problems.problem import LEVELS
 from rstar_jax.search import runner
 
@@ -31,17 +31,12 @@ _STEPS = 20  # logged training steps that a rate is taken from
 
 
 @dataclasses.dataclass(frozen=True)
-class Search:
-    """Problems of a round: done and solved by level (done, solved), left out by the budget, in all.
+class Stage:
+    """How many of how many are done. per_second: of the last ones; None if that cannot be told."""
 
-    per_second: of the last finished ones; None if that cannot be told. state: "waiting", "begun", "done".
-    """
-
-    state: str
-    total: int
+    state: Literal["waiting", "begun", "done"]
     done: int
-    left_out: int
-    levels: dict[str, tuple[int, int]]
+    total: int
     per_second: float | None
 
     @property
@@ -50,18 +45,18 @@ class Search:
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
-    """A model: steps done and in all; loss: the last that was logged."""
+class Search(Stage):
+    """Problems of a round. left_out: by the budget. levels: (done, solved)."""
 
-    state: str
-    step: int
-    n_steps: int
+    left_out: int
+    levels: dict[str, tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Training(Stage):
+    """Steps of a model. loss: the last that was logged."""
+
     loss: float | None
-    per_second: float | None
-
-    @property
-    def seconds_left(self) -> float | None:
-        return (self.n_steps - self.step) / self.per_second if self.state == "begun" and self.per_second else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +133,7 @@ def _round(run: RunDir, number: int, total: int) -> RoundStatus:
 
 def _search(folder: pathlib.Path, total: int, finished: bool) -> Search:
     merged, parts = folder / runner.TREES, sorted((folder / runner.PARTS).glob("*.parquet"))
-    left_out_file = folder / runner.LEFT_OUT
-    left_out = sum(1 for _ in iterate_jsonl(left_out_file)) if left_out_file.exists() else 0
+    left_out = runner.n_left_out(folder)
     solved: dict[str, tuple[str, bool]] = {}
     for file in ([merged] if merged.exists() else []) + parts:
         for problem, level, correct in _outcomes(file):
@@ -154,7 +148,7 @@ def _search(folder: pathlib.Path, total: int, finished: bool) -> Search:
     done = finished or (merged.exists() and not parts and len(solved) + left_out >= total)
     state = "done" if done else "begun" if (folder / runner.RUN).exists() else "waiting"
     times = sorted(_times(parts))[-_RECENT:]
-    return Search(state, total, len(solved), left_out, levels, _rate(times))
+    return Search(state, len(solved), total, _rate(times), left_out, levels)
 
 
 def _outcomes(file: pathlib.Path) -> Iterator[tuple[str, str, bool]]:
@@ -175,21 +169,13 @@ def _outcomes(file: pathlib.Path) -> Iterator[tuple[str, str, bool]]:
 def _training(folder: pathlib.Path) -> Training:
     if not (folder / "run.json").exists():
         return Training("waiting", 0, 0, None, None)
-    n_steps, rows = read_json(folder / "run.json")["steps"]["n_steps"], _logged(folder / "metrics.jsonl")
+    n_steps = read_json(folder / "run.json")["steps"]["n_steps"]
+    rows = [row for row in map(json.loads, whole_lines(folder / "metrics.jsonl")) if "loss" in row]
     last = rows[-1] if rows else {"step": 0, "loss": None}
     state = "done" if (folder / "config.json").exists() else "begun"
     seconds = [row["step_seconds"] for row in rows[-_STEPS:] if row.get("step_seconds")]
     rate = len(seconds) / sum(seconds) if seconds else None
-    return Training(state, n_steps if state == "done" else last["step"], n_steps, last["loss"], rate)
-
-
-def _logged(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Whole lines with a loss; a run under way may be in the middle of one."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [row for row in rows if "loss" in row]
+    return Training(state, n_steps if state == "done" else last["step"], n_steps, rate, last["loss"])
 
 
 def _rate(times: Sequence[float]) -> float | None:
@@ -226,21 +212,19 @@ def _searched(search: Search) -> str:
     parts.append(f"({', '.join(levels)})" if levels else "")
     if search.left_out:
         parts.append(f"{search.left_out:,} left out by the budget")
-    return " ".join(part for part in parts if part) + _pace(search.per_second, "problems", search.seconds_left)
+    return " ".join(part for part in parts if part) + _pace(search, "problems")
 
 
 def _trained(training: Training) -> str:
     if training.state == "waiting":
         return "waiting"
     loss = "" if training.loss is None else f", loss {training.loss:.4f}"
-    pace = _pace(training.per_second, "steps", training.seconds_left)
-    return f"step {training.step:,} of {training.n_steps:,}{loss}" + pace
+    return f"step {training.done:,} of {training.total:,}{loss}" + _pace(training, "steps")
 
 
-def _pace(per_second: float | None, unit: str, seconds_left: float | None) -> str:
-    if per_second is None or seconds_left is None:
-        return ""
-    return f"; {per_second:.3g} {unit}/s, about {duration(seconds_left)} left"
+def _pace(stage: Stage, unit: str) -> str:
+    left = stage.seconds_left
+    return "" if left is None else f"; {stage.per_second:.3g} {unit}/s, about {duration(left)} left"
 
 
 def _share(part: int, whole: int) -> str:

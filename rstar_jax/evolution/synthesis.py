@@ -11,14 +11,13 @@ solves in less than half of its trajectories are dropped later (appendix A.1, `d
 from __future__ import annotations
 
 import asyncio
-import collections
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from rstar_jax.grading import extract_answer, group_answers
+from rstar_jax.grading import extract_answer, vote
 from rstar_jax.journal import Journal
-from rstar_jax.problems.files import content_id
+from rstar_jax.problems.files import named_by_content
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.splits import normalised_question
 from rstar_jax.search.protocols import sample_key
@@ -111,9 +110,8 @@ async def attempt(seed: Problem, number: int, config: SynthesisConfig, ask: Ask)
     row["answers"] = found
     if not answers:
         return row | {"why_not": "no answer"}
-    groups = group_answers(answers)
-    group, votes = max(collections.Counter(groups).items(), key=lambda item: (item[1], -item[0]))
-    row |= {"answer": answers[groups.index(group)], "votes": votes}
+    first, votes = vote(answers)
+    row |= {"answer": answers[first], "votes": int(votes)}
     return row if votes >= config.agree else row | {"why_not": "too few agree"}
 
 
@@ -124,7 +122,7 @@ def kept_problems(rows: Iterable[dict[str, Any]]) -> list[Problem]:
         if "why_not" not in row:
             problem = Problem("", row["question"], row["answer"], row["level"], SOURCE)
             kept.setdefault(normalised_question(problem.question), problem)
-    return [dataclasses.replace(problem, id=content_id(problem)) for problem in kept.values()]
+    return list(map(named_by_content, kept.values()))
 
 
 def _key(seed: int, problem_id: str, number: int, draw: int) -> int:

@@ -26,8 +26,11 @@ def group_answers(answers: Sequence[str]) -> list[int]:
     return groups
 
 
-def vote(answers: Sequence[str], weights: Sequence[float] | None = None) -> int:
-    """Index of the first answer of the heaviest group; ties go to the earlier one. ValueError if empty."""
+def vote(answers: Sequence[str], weights: Sequence[float] | None = None) -> tuple[int, float]:
+    """Index of the first answer of the heaviest group, and its weight (without `weights`, answers are counted).
+
+    Ties go to the earlier group. Raises ValueError if there are no answers.
+    """
     if not answers:
         raise ValueError("no answers to vote on")
     groups = group_answers(answers)
@@ -35,7 +38,7 @@ def vote(answers: Sequence[str], weights: Sequence[float] | None = None) -> int:
     for group, weight in zip(groups, weights if weights is not None else [1.0] * len(answers), strict=True):
         totals[group] = totals.get(group, 0.0) + weight
     winner = max(totals, key=lambda g: (totals[g], -g))
-    return groups.index(winner)
+    return groups.index(winner), totals[winner]
 
 
 def _group_of(answer: str, leaders: list[str]) -> int:

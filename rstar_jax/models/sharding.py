@@ -16,6 +16,8 @@ from jax.experimental import mesh_utils
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from rstar_jax.errors import InputError
+
 MESH_AXES = ("data", "fsdp", "tensor")
 MeshAxes = str | tuple[str, ...] | None
 AnyMesh = Mesh | AbstractMesh
@@ -60,11 +62,17 @@ def make_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1, devices: Sequence[A
     As `jax.make_mesh`, but an axis may take a part of one of the torus's axes on all TPUs, not on v5e alone: there is
     no other way to split 16 x 16 chips into 4 x 64.
 
-    Raises ValueError: there are fewer devices, or they are of several slices.
+    Raises InputError: there are fewer devices; or some of several processes would be left out, whose process would wait
+      for ever; or they are of several slices.
     """
-    devices = list(devices if devices is not None else jax.devices())[: data * fsdp * tensor]
+    here, wanted = list(devices if devices is not None else jax.devices()), data * fsdp * tensor
+    several = devices is None and jax.process_count() > 1
+    if wanted > len(here) or (several and wanted < len(here)):
+        whose = f" of {jax.process_count()} processes" if several else ""
+        raise InputError(f"a mesh of {data} x {fsdp} x {tensor} is for {wanted} devices; here are {len(here)}{whose}")
+    devices = here[:wanted]
     if len({getattr(device, "slice_index", None) for device in devices}) > 1:
-        raise ValueError("the devices of a mesh are of several slices; links between slices are not laid out for")
+        raise InputError("the devices of a mesh are of several slices; links between slices are not laid out for")
     placed = mesh_utils.create_device_mesh((data, fsdp, tensor), devices, allow_split_physical_axes=True)
     return Mesh(placed, MESH_AXES, axis_types=(AxisType.Explicit,) * 3)
 

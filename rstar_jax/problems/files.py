@@ -75,6 +75,11 @@ def content_id(problem: Problem) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def named_by_content(problem: Problem) -> Problem:
+    """The problem with its `content_id` as its id."""
+    return dataclasses.replace(problem, id=content_id(problem))
+
+
 class _NoAnswer(InputError):
     """A row that cannot be graded."""
 

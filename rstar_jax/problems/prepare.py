@@ -15,7 +15,7 @@ from rstar_jax.files import write_json, write_jsonl
 from rstar_jax.problems.cleaning import CLEANING, CleaningConfig, clean_answer, why_not
 from rstar_jax.problems.contamination import Evaluation, Overlap
 from rstar_jax.problems.duplicates import NEAR, without_copies, without_near_copies
-from rstar_jax.problems.files import content_id, write_problems
+from rstar_jax.problems.files import named_by_content, write_problems
 from rstar_jax.problems.problem import LEVELS, Problem
 from rstar_jax.problems.published import Candidate
 
@@ -94,8 +94,7 @@ def prepare(
 def _problem(row: Candidate) -> Problem:
     answer = clean_answer(row.answer)
     assert answer is not None  # or `why_not` would have said so
-    problem = Problem("", row.question.strip(), answer, row.level, row.source)
-    return dataclasses.replace(problem, id=content_id(problem))
+    return named_by_content(Problem("", row.question.strip(), answer, row.level, row.source))
 
 
 def write(prepared: Prepared, folder: pathlib.Path) -> None:

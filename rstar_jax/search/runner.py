@@ -13,7 +13,6 @@ run.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import heapq
 import pathlib
@@ -23,6 +22,7 @@ import pyarrow as pa
 
 from rstar_jax import files
 from rstar_jax.errors import InputError
+from rstar_jax.problems.files import write_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import store
 from rstar_jax.search.budget import NO_LIMIT, Budget, Spent
@@ -67,16 +67,17 @@ async def run(
     _begin(folder, fingerprint)
     done = _finished(folder, by_id)
     missing = [problem for problem in problems if problem.id not in done]
+    left_out: list[Problem] = []
     if missing:
         progress = make_progress(len(problems), len(problems) - len(missing), label, status)
         spent = Spent(folder, sum(done.values()))
         try:
-            await _grow_all(missing, grow, folder / PARTS, concurrency, progress, spent, budget)
+            left_out = await _grow_all(missing, grow, folder / PARTS, concurrency, progress, spent, budget)
         finally:
             progress.close()
             spent.write()
     _merge(folder)
-    _name_left_out(folder, problems)
+    _name_left_out(folder, left_out)
     return folder / TREES
 
 
@@ -88,7 +89,8 @@ async def _grow_all(
     progress: Progress,
     spent: Spent,
     budget: Budget,
-) -> None:
+) -> list[Problem]:
+    """Returns the problems that the budget did not reach."""
     waiting = iter(problems)
 
     async def work() -> None:
@@ -104,6 +106,7 @@ async def _grow_all(
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(problems))):
             group.create_task(work())
+    return list(waiting)
 
 
 def _begin(folder: pathlib.Path, fingerprint: str) -> None:
@@ -142,12 +145,15 @@ def _tokens(file: pathlib.Path, problems: dict[str, Problem]) -> dict[str, int]:
     return tokens
 
 
+def n_left_out(folder: pathlib.Path) -> int:
+    """Problems that the budget did not reach in the search that lies in `folder`."""
+    file = folder / LEFT_OUT
+    return sum(1 for _ in files.iterate_jsonl(file)) if file.exists() else 0
+
+
 def _name_left_out(folder: pathlib.Path, problems: Sequence[Problem]) -> None:
-    """Write down the problems without trees, unless all have some."""
-    searched = {table["id"][0].as_py() for table in store.iterate_tables(folder / TREES, ["id"])}
-    left_out = [dataclasses.asdict(problem) for problem in problems if store.storable(problem.id) not in searched]
-    if left_out:
-        files.write_jsonl(folder / LEFT_OUT, left_out)
+    if problems:
+        write_problems(folder / LEFT_OUT, problems)
     else:
         (folder / LEFT_OUT).unlink(missing_ok=True)
 

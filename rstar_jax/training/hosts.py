@@ -12,10 +12,8 @@ from typing import TypeVar
 
 import jax
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh
 
 from rstar_jax.errors import InputError
-from rstar_jax.models.sharding import make_mesh
 
 T = TypeVar("T")
 
@@ -69,16 +67,3 @@ def first_alone(work: Callable[[], T]) -> T:
             multihost_utils.sync_global_devices("the first process is ready")
     multihost_utils.sync_global_devices("the first process is ready")
     return work()
-
-
-def mesh_over_all(data: int, fsdp: int, tensor: int) -> Mesh:
-    """A mesh of the devices that are there: of all, if there are several processes.
-
-    Raises InputError: there are fewer, or some would be left without work while their process waits.
-    """
-    wanted, found, processes = data * fsdp * tensor, jax.device_count(), jax.process_count()
-    if wanted > found or (wanted < found and processes > 1):
-        raise InputError(
-            f"--mesh {data} {fsdp} {tensor} is for {wanted} devices; here are {found}, of {processes} processes in all"
-        )
-    return make_mesh(data, fsdp, tensor)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from rstar_jax.files import AnyPath, local_path, write_text
+from rstar_jax.files import AnyPath, local_path, whole_lines, write_text
 from rstar_jax.training.devices import memory_in_use
 from rstar_jax.training.loss import Sums
 from rstar_jax.training.optimizer import TrainConfig
@@ -136,8 +136,4 @@ class Report:
 
 
 def _lines_up_to(path: Any, step: int) -> list[str]:
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]  # a kill may leave half a line
-    return [line for line in whole if json.loads(line)["step"] <= step]
+    return [line for line in whole_lines(path) if json.loads(line)["step"] <= step]

@@ -44,6 +44,8 @@ def test_out_of_memory_is_one_sentence():
     error = does_not_fit(said)
     assert str(error) == "the program needs 20.50 GiB of each chip's 15.75 GiB"
     assert (error.needed, error.available) == (int(20.5 * 2**30), int(15.75 * 2**30))
+    said = "Ran out of memory: required for HLO temporaries (80.93G) exceeds available HBM (15.75G)."
+    assert str(does_not_fit(said)) == "the program needs 80.93 GiB of each chip's 15.75 GiB"
     assert "something else" in str(does_not_fit("RESOURCE_EXHAUSTED: something else\nand more"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import jax
@@ -14,6 +15,7 @@ from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.stages import make_base
+from rstar_jax.inference.config import EngineConfig
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.convert import Options, convert
 from rstar_jax.models.decoder import init_params
@@ -40,7 +42,7 @@ def lab_of(tmp_path, base: PublishedBase) -> Lab:
 
 
 def test_it_becomes_a_model_of_the_run_with_the_tokens_of_the_format(tmp_path, published) -> None:
-    lab = lab_of(tmp_path, PublishedBase(str(published), compute="float32", max_length=512))
+    lab = lab_of(tmp_path, PublishedBase(str(published), compute="float32"))
     with jax.set_mesh(lab.mesh):
         make_base(lab)
         made, again = load_model(lab.run.base, lab.mesh)[1], lab.run.base / "config.json"
@@ -56,7 +58,8 @@ def test_it_becomes_a_model_of_the_run_with_the_tokens_of_the_format(tmp_path, p
 
 
 def test_a_context_that_it_cannot_read_is_refused(tmp_path, published) -> None:
-    lab = lab_of(tmp_path, PublishedBase(str(published), max_length=1_000_000))
+    lab = lab_of(tmp_path, PublishedBase(str(published)))
+    lab.config = dataclasses.replace(lab.config, engine=EngineConfig(max_length=1_000_000))
     with pytest.raises(InputError, match="not 1000000"):
         make_base(lab)
     assert not lab.run.base.exists()

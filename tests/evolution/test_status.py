@@ -123,8 +123,8 @@ def test_a_model_in_training_and_one_that_is_done(run) -> None:
     with (run.ppm(1) / "metrics.jsonl").open("a") as file:
         file.write('{"step": 20, "lo')
     first = read_status(run.root).rounds[0]
-    assert (first.policy.state, first.policy.step) == ("done", 30)
-    assert (first.ppm.state, first.ppm.step, first.ppm.loss, first.ppm.seconds_left) == ("begun", 10, 0.1, 10.0)
+    assert (first.policy.state, first.policy.done) == ("done", 30)
+    assert (first.ppm.state, first.ppm.done, first.ppm.loss, first.ppm.seconds_left) == ("begun", 10, 0.1, 10.0)
     assert "step 10 of 30, loss 0.1000; 2 steps/s, about 10 s left" in render(read_status(run.root))
 
 

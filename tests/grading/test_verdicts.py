@@ -68,8 +68,8 @@ def test_invalid_answers_share_the_group_of_their_own_text():
 
 
 def test_the_heaviest_group_wins_and_ties_go_to_the_earlier():
-    assert vote(["7", "1/2", "0.5"]) == 1
-    assert vote(["7", "1/2", "0.5"], weights=[3.0, 1.0, 1.0]) == 0
-    assert vote(["7", "8"]) == 0
+    assert vote(["7", "1/2", "0.5"]) == (1, 2.0)
+    assert vote(["7", "1/2", "0.5"], weights=[3.0, 1.0, 1.0]) == (0, 3.0)
+    assert vote(["7", "8"]) == (0, 1.0)
     with pytest.raises(ValueError, match="no answers"):
         vote([])

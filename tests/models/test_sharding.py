@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 from jax.sharding import NamedSharding
 
+from rstar_jax.errors import InputError
 from rstar_jax.models.sharding import RULES, TOKENS, AnyMesh, abstract_mesh, gather, make_mesh, platform, set_mesh
 
 MESH = abstract_mesh(2, 4, 2)
@@ -62,5 +63,12 @@ def test_any_split_of_a_torus_has_a_mesh(sizes) -> None:
     mesh = make_mesh(*sizes, devices=chips)
     assert mesh.devices.shape == sizes
     assert {chip.id for chip in mesh.devices.flat} == set(range(256))
-    with pytest.raises(ValueError, match="several slices"):
+    with pytest.raises(InputError, match="several slices"):
         make_mesh(*sizes, devices=[dataclasses.replace(chip, slice_index=chip.id % 2) for chip in chips])
+
+
+def test_a_mesh_of_more_devices_than_there_are_is_refused() -> None:
+    assert make_mesh(1, 1, 1).size == 1
+    too_many = jax.device_count() + 1
+    with pytest.raises(InputError, match=f"for {too_many} devices; here are {jax.device_count()}"):
+        make_mesh(1, too_many, 1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import jax
 import pytest
 
 from rstar_jax.errors import InputError
-from rstar_jax.training.hosts import Hosts, first_alone, mesh_over_all
+from rstar_jax.training.hosts import Hosts, first_alone
 
 
 def test_where_they_meet_is_said_whole_or_not_at_all() -> None:
@@ -17,13 +16,6 @@ def test_where_they_meet_is_said_whole_or_not_at_all() -> None:
     for number in (2, -1):
         with pytest.raises(InputError, match="numbered from 0"):
             Hosts("host:1", 2, number)
-
-
-def test_a_mesh_of_more_devices_than_there_are_is_refused() -> None:
-    assert mesh_over_all(1, 1, 1).size == 1
-    too_many = jax.device_count() + 1
-    with pytest.raises(InputError, match=f"for {too_many} devices; here are {jax.device_count()}"):
-        mesh_over_all(1, too_many, 1)
 
 
 def test_one_process_does_it_once() -> None:

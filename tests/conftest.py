@@ -1,4 +1,4 @@
-"""The fakes of search, since tests are imported without their folder on the path."""
+"""The fakes as a fixture, since tests are imported without their folder on the path."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from types import ModuleType
 
 import pytest
 
-FAKES = pathlib.Path(__file__).parents[1] / "search" / "fake_search.py"
+FAKES = pathlib.Path(__file__).with_name("search") / "fake_search.py"
 
 
 @pytest.fixture(scope="session")
 def fakes() -> ModuleType:
     spec = importlib.util.spec_from_file_location("fake_search", FAKES)
-    assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -17,14 +16,7 @@ from rstar_jax.journal import Journal
 from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
 
-ROOT = pathlib.Path(__file__).parents[2]
-_SPEC = importlib.util.spec_from_file_location(
-    "scripted_server", ROOT / "tests" / "evolution" / "bootstrap" / "conftest.py"
-)
-scripted_server = importlib.util.module_from_spec(_SPEC)
-sys.modules["scripted_server"] = scripted_server
-_SPEC.loader.exec_module(scripted_server)
-
+ROOT = pathlib.Path(__file__).parents[3]
 SEED = Problem("seed-1", "What is $1+1$?", "2", "Olympiad-level")
 
 
@@ -110,33 +102,30 @@ def test_a_second_start_asks_only_what_is_missing(tmp_path) -> None:
     assert start() == rows
 
 
-def test_the_script_with_a_server(tmp_path) -> None:
-    server = scripted_server.ScriptedServer()
+def test_the_script_with_a_server(tmp_path, scripted, answer) -> None:
 
     def reply(request):
         text = request.body["messages"][0]["content"]
         words = f"NEW PROBLEM:\nWhat is {request.body['seed']}?" if "NEW" in text else "\\boxed{7}"
-        return scripted_server.Answer(body={"choices": [{"message": {"content": words}}]})
+        return answer(body={"choices": [{"message": {"content": words}}]})
 
-    server.otherwise = reply
+    scripted.otherwise = reply
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text("".join(json.dumps({"question": f"{n}?", "answer": n}) + "\n" for n in range(3)))
-    options = ["--seeds", seeds, "--out", tmp_path / "out", "--model", "m"]
-    command = [sys.executable, ROOT / "experiments" / "synthesize_problems.py", *options, "--base-url", server.address]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("3 problems of 3 attempts\n")
-        asked = len(server.requests)
-        assert asked == 3 * 11
-        more = subprocess.run([*command, "--attempts", "2"], capture_output=True, text=True, timeout=120)
-        assert more.stdout.startswith("6 problems of 6 attempts\n")
-        assert len(server.requests) == 2 * asked
-        other = subprocess.run(
-            [*command[:-2], "--model", "n", *command[-2:]], capture_output=True, text=True, timeout=120
-        )
-        assert (other.returncode, other.stderr.count("\n")) == (2, 1)
-        assert "model differ" in other.stderr
-    finally:
-        server.stop()
+    script, out = ROOT / "experiments" / "synthesize_problems.py", tmp_path / "out"
+    options = ["--seeds", seeds, "--out", out, "--model", "m", "--base-url", scripted.address]
+    command = [sys.executable, script, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 problems of 3 attempts\n")
+    asked = len(scripted.requests)
+    assert asked == 3 * 11
+    more = subprocess.run([*command, "--attempts", "2"], capture_output=True, text=True, timeout=120)
+    assert more.stdout.startswith("6 problems of 6 attempts\n")
+    assert len(scripted.requests) == 2 * asked
+    other = subprocess.run(
+        [*command[:-2], "--model", "n", *command[-2:]], capture_output=True, text=True, timeout=120
+    )
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+    assert "model differ" in other.stderr
     assert [problem.answer for problem in read_problems(tmp_path / "out" / "problems.jsonl")] == ["7"] * 6
