@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import importlib.util
 import pathlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import tyro
@@ -18,9 +19,11 @@ from rstar_jax.evolution.lab import Lab, open_lab
 from rstar_jax.evolution.run_dir import RunDir, claim
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.search.runner import WHOLE, Share
 
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
 _ROOT = pathlib.Path(__file__).parents[1]
+COMPILED = str(_ROOT / "runs" / ".compiled")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,17 +59,28 @@ def run_dir(flags: Flags) -> RunDir:
     return RunDir(pathlib.Path(root))
 
 
-async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]]) -> Any:
-    """Claim the run directory and do the work there."""
-    config, run = load_config(flags.config, flags.seed), run_dir(flags)
+def checked_config(flags: Flags) -> EvolutionConfig:
+    """The config, with what the flags say; the run directory is claimed for it."""
+    config = load_config(flags.config, flags.seed)
     if flags.require_sandbox:
-        executor = dataclasses.replace(config.executor, require_sandbox=True)
-        config = dataclasses.replace(config, executor=executor)
-    claim(run, config)
-    set_up_jax(str(_ROOT / "runs" / ".compiled"))
-    try:
-        async with open_lab(config, run, make_mesh(*flags.mesh)) as lab:
+        config = dataclasses.replace(config, executor=dataclasses.replace(config.executor, require_sandbox=True))
+    claim(run_dir(flags), config)
+    return config
+
+
+async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]], share: Share = WHOLE) -> Any:
+    """Claim the run directory and do the work there."""
+    config, run = checked_config(flags), run_dir(flags)
+    with failures_noted(run):
+        async with open_lab(config, run, make_mesh(*flags.mesh), share) as lab:
             return await work(lab)
+
+
+@contextlib.contextmanager
+def failures_noted(run: RunDir) -> Iterator[None]:
+    """What ends the block stands in the run's list of failures."""
+    try:
+        yield
     except Exception as error:
         note_failure(run.root, error)
         raise
@@ -77,6 +91,7 @@ def main(work: Callable[[Lab], Awaitable[Any]], doc: str | None) -> None:
     flags = tyro.cli(Flags, description=doc)
 
     def go() -> None:
+        set_up_jax(COMPILED)
         asyncio.run(in_lab(flags, work))
 
     run_main(go)

@@ -17,26 +17,27 @@ import round2_reliable_ppm
 import round3_ppm_search
 import round4_hard_problems
 import tyro
-from common import Flags, claim, in_lab, load_config, run_dir
+from common import COMPILED, Flags, claim, in_lab, load_config, run_dir
 
 from rstar_jax.errors import run_main
-from rstar_jax.evaluation.report import print_report, write_report
-from rstar_jax.evaluation.summary import read_summary, write_summary
+from rstar_jax.evaluation.report import print_report
+from rstar_jax.evaluation.summary import read_summary
+from rstar_jax.evolution.evaluations import BASE
 from rstar_jax.evolution.lab import Lab
-from rstar_jax.evolution.summarise import summarise
+from rstar_jax.evolution.machine import Stage, run_stage
+from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.search.progress import say
 
 ROUNDS = (round1_bootstrap, round2_reliable_ppm, round3_ppm_search, round4_hard_problems)
 
 
 async def evolve(lab: Lab) -> None:
-    start, results = time.monotonic(), []
+    start = time.monotonic()
     for number, script in enumerate(ROUNDS[: len(lab.config.rounds)], start=1):
         say(f"\n=== round {number} of {len(lab.config.rounds)} [{time.monotonic() - start:.0f} s] ===")
-        results.append(await script.run(lab))
-    summary = await summarise(lab, results)
-    write_report(summary, lab.run.report)
-    write_summary(lab.run.summary, summary)
+        await script.run(lab)
+    await run_stage(lab, Stage("evaluation", BASE))
+    await run_stage(lab, Stage("report", BASE))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux counts in kilobytes
     say(f"\nfinished after {time.monotonic() - start:.0f} s; this process held {peak:.1f} GB at most")
 
@@ -48,6 +49,7 @@ def go() -> None:
     if run.summary.exists():
         say(f"{run.root} is finished; this is its report.")
     else:
+        set_up_jax(COMPILED)
         asyncio.run(in_lab(flags, evolve))
     print_report(read_summary(run.summary))
     say(f"tables and plots: {run.report}")

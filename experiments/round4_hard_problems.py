@@ -8,19 +8,19 @@ rollouts and then 128.
 
 from common import main
 
-from rstar_jax.evaluation.summary import RoundSummary
 from rstar_jax.evolution import stages
+from rstar_jax.evolution.evaluations import evaluate_round
 from rstar_jax.evolution.lab import Lab
-from rstar_jax.evolution.summarise import summarise_round
+from rstar_jax.evolution.search_stage import search_problems
 
 
-async def run(lab: Lab) -> RoundSummary:
+async def run(lab: Lab) -> None:
     this = lab.config.rounds[3]
-    await stages.search_problems(lab, this)
+    await search_problems(lab, this)
     stages.build_data(lab, this)
     stages.fit_policy(lab, this)
     stages.fit_ppm(lab, this)
-    return await summarise_round(lab, this)
+    await evaluate_round(lab, this.number)
 
 
 if __name__ == "__main__":

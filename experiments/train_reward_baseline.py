@@ -29,7 +29,7 @@ from etils import epath
 from training_script import TrainingFlags, about, changed, check_length, check_share, results, speak, start_jax
 
 from rstar_jax.datasets.baselines import Baseline, write_rows
-from rstar_jax.datasets.outcomes import by_problem
+from rstar_jax.datasets.outcomes import gather_by_problem
 from rstar_jax.datasets.tokenise import Split, TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.files import sha256_of
@@ -100,7 +100,7 @@ def train(flags: Flags) -> None:
     def tokenise() -> Split:
         if not rows.exists():
             trees = itertools.chain.from_iterable(map(iterate_trees, files))
-            speak(f"{write_rows(flags.kind, by_problem(trees), rows):,} rows from {len(files)} files of trees")
+            speak(f"{write_rows(flags.kind, gather_by_problem(trees), rows):,} rows from {len(files)} files of trees")
         return tokenise_files([rows], flags.out / "tokens", tokenizer, settings)
 
     data = first_alone(tokenise)

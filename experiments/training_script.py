@@ -7,6 +7,7 @@ import pathlib
 from typing import Any, Literal
 
 import jax
+from common import COMPILED
 
 from rstar_jax.datasets.tokenise import Split, TokeniseConfig
 from rstar_jax.errors import InputError
@@ -15,10 +16,8 @@ from rstar_jax.files import read_jsonl
 from rstar_jax.models.remat import Remat
 from rstar_jax.models.store import describe
 from rstar_jax.search.progress import say
-from rstar_jax.training.hosts import Hosts, join
+from rstar_jax.training.hosts import Hosts, join_if
 from rstar_jax.training.optimizer import TrainConfig
-
-COMPILED = pathlib.Path(__file__).parents[1] / "runs" / ".compiled"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,12 +69,8 @@ _NOT_OF_A_RUN = ("mesh", "distributed", "coordinator", "processes", "process", "
 
 def start_jax(flags: TrainingFlags) -> None:
     """Keep compiled programs between starts, and meet the other processes if there are any."""
-    hosts = Hosts(flags.coordinator, flags.processes, flags.process)
-    if hosts != Hosts() and not flags.distributed:
-        raise InputError("--coordinator, --processes and --process are for --distributed")
-    set_up_jax(str(COMPILED))
-    if flags.distributed:
-        join(hosts)
+    set_up_jax(COMPILED)
+    join_if(flags.distributed, Hosts(flags.coordinator, flags.processes, flags.process))
 
 
 def speak(text: str) -> None:

@@ -22,6 +22,13 @@ class InputError(Exception):
     """Something the user gave cannot be used; the message is one sentence that says what and where."""
 
 
+def first_leaf(error: BaseException) -> BaseException:
+    """Of a group, as an asyncio.TaskGroup makes them, the first exception that is none; else the exception itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def run_main(fn: Callable[[], int | None]) -> NoReturn:
     """Run a command's main function and end the process with its exit code (None counts as 0).
 

@@ -17,7 +17,7 @@ import os
 import pathlib
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, TypeAlias
 
@@ -94,15 +94,19 @@ def atomic_directory(path: AnyPath) -> Iterator[pathlib.Path]:
             shutil.rmtree(temporary)
 
 
-def remove_stale(folder: AnyPath) -> list[pathlib.Path]:
+def remove_stale(folder: AnyPath, names: Container[str] | None = None) -> list[pathlib.Path]:
     """Delete and return what killed writers left directly in `folder`; writers at work are spared.
 
+    names: of files that are looked after, where other machines may be writing others; None: all.
+
     A writer holds a lock on its temporary file or folder, which the system drops with the process, however
-    that ends. On a file system without locks nothing is ever deleted.
+    that ends. On a file system without locks nothing is ever deleted; on one that does not tell other machines of
+    locks, `names` has to leave out what they write.
     """
     folder = local_path(folder)
     candidates = sorted(folder.glob(f"*{_TEMPORARY}{'[0-9a-f]' * 2 * _TOKEN_BYTES}"))
-    return [entry for entry in candidates if _remove_if_unlocked(entry)]
+    mine = [entry for entry in candidates if names is None or entry.name.rpartition(_TEMPORARY)[0] in names]
+    return [entry for entry in mine if _remove_if_unlocked(entry)]
 
 
 def write_text(path: AnyPath, text: str) -> None:
@@ -152,6 +156,12 @@ def iterate_jsonl(path: AnyPath) -> Iterator[tuple[int, Any]]:
 def read_jsonl(path: AnyPath) -> list[Any]:
     """All values of a JSONL file. Raises InputError with the line and the reason."""
     return [value for _, value in iterate_jsonl(path)]
+
+
+def count_lines(path: AnyPath) -> int:
+    """Rows of a JSONL file, without reading them. Raises InputError if there is no such file."""
+    with _explained(path), epath.Path(path).open("rb") as file:
+        return sum(1 for line in file if line.strip())
 
 
 def whole_lines(path: AnyPath) -> list[str]:

@@ -8,11 +8,11 @@ but better: rows are sorted by length and padded to the next 64 tokens only, com
 paths it computes every fifth batch in a repeat, from another one on, so that after five it has scored all. Both give
 the same scores.
 
-Trees: searched on the spot with the built-in example's problems and its scripted proposer (short steps), or those of a
-run (`--trees RUN_DIR/round2/trees/trees.parquet`); with `--worked` also searched over problems of GSM8K that take at
-least `--least-steps` steps, in sentences that people wrote (`worked_solutions`; a JSON list of question, answer and
-solution); and trees of random tokens with the lengths of the released data (questions of about 100 tokens, steps of
-about 45). The model is a random Qwen2: its scores mean nothing and cost what real ones cost.
+Trees: searched on the spot with the built-in example's problems and its scripted proposer (short steps), or those of
+a run (`--trees RUN_DIR/round2/trees/shard-00000.parquet`); with `--worked` also searched over problems of GSM8K that
+take at least `--least-steps` steps, in sentences that people wrote (`worked_solutions`; a JSON list of question,
+answer and solution); and trees of random tokens with the lengths of the released data (questions of about 100 tokens,
+steps of about 45). The model is a random Qwen2: its scores mean nothing and cost what real ones cost.
 
 Then the cost against depth: milliseconds per new node of 32 tokens behind prefixes of 128 to 4096 tokens, beside what
 encoding the whole path costs, as far as that takes no minutes.

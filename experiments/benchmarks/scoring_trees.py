@@ -47,7 +47,7 @@ def tokenised(trees: Sequence[Tree], vocab_size: int) -> list[list[Family]]:
 
 
 def read(files: Iterable[pathlib.Path], limit: int, vocab_size: int) -> list[list[Family]]:
-    """The first trees of some `trees.parquet`."""
+    """The first trees of some files of a search."""
     return tokenised([tree for file in files for tree in iterate_trees(file)][:limit], vocab_size)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.trajectories import Trajectory, trajectories
@@ -63,8 +64,14 @@ def unique(solutions: Sequence[Solution]) -> list[Solution]:
     return list(first.values())
 
 
-def by_problem(trees: Iterable[Tree]) -> list[list[Tree]]:
-    """Trees of the same problem together, problems in order of appearance. Holds all trees in memory."""
+def by_problem(trees: Iterable[Tree]) -> Iterator[list[Tree]]:
+    """Neighbouring trees of the same problem together, as a search leaves them."""
+    for _, group in itertools.groupby(trees, key=lambda tree: tree.problem.id):
+        yield list(group)
+
+
+def gather_by_problem(trees: Iterable[Tree]) -> list[list[Tree]]:
+    """The same for trees of several searches, in which a problem may come again. Holds all trees in memory."""
     groups: dict[str, list[Tree]] = {}
     for tree in trees:
         groups.setdefault(tree.problem.id, []).append(tree)

@@ -96,12 +96,18 @@ class Parts:
 
     def __init__(self, folder: AnyPath):
         self.folder = local_path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        remove_stale(self.folder)
+
+    def clear_up(self, problems: Iterable[Problem]) -> None:
+        """Delete what killed evaluations of these problems left half written."""
+        remove_stale(self.folder, {_part_name(problem) for problem in problems})
+
+    def count(self) -> int:
+        """Of finished problems, whichever they are."""
+        return sum(1 for _ in self.folder.glob("*.parquet"))
 
     def done(self, problems: Iterable[Problem]) -> list[Problem]:
         """Those of the given problems whose part exists (one listing of the folder)."""
-        present = {entry.name for entry in self.folder.iterdir()}
+        present = {entry.name for entry in self.folder.glob("*.parquet")}
         return [problem for problem in problems if _part_name(problem) in present]
 
     def write(self, problem: Problem, rows: Sequence[TrajectoryRow]) -> None:

@@ -111,13 +111,48 @@ async def evaluate(
         InputError: if `out_dir` holds an evaluation with other settings.
         ValueError: for repeated problem ids, or if a model that is needed is None.
     """
+    await run_problems(
+        problems, config, proposer_greedy, proposer_sample, scorer, executor, graders, out_dir, on_problem
+    )
+    found = collected(problems, config, out_dir)
+    assert found is not None
+    return found
+
+
+async def run_problems(
+    problems: Sequence[Problem],
+    config: EvaluationConfig,
+    proposer_greedy: Proposer | None,
+    proposer_sample: Proposer | None,
+    scorer: Scorer | None,
+    executor: Executor,
+    graders: Graders,
+    out_dir: AnyPath,
+    on_problem: Progress | None = None,
+) -> None:
+    """As `evaluate`, without its result: for one of several processes, each with problems of its own."""
     if len({problem.id for problem in problems}) != len(problems):
         raise ValueError("problem ids repeat")
     tools = _Tools(*_models(config, proposer_greedy, proposer_sample, scorer), executor, graders)
     folder = local_path(out_dir)
     _claim(folder, config)
     parts = Parts(folder / "parts")
+    parts.clear_up(problems)
     await _run_missing(problems, config, tools, parts, on_problem)
+
+
+def collected(problems: Sequence[Problem], config: EvaluationConfig, out_dir: AnyPath) -> EvaluationResult | None:
+    """What an evaluation has come to, in one file too; None while problems are missing.
+
+    Raises InputError: there is an evaluation with other settings.
+    """
+    folder = local_path(out_dir)
+    if not (folder / "evaluation.json").exists():
+        return None
+    _claim(folder, config)
+    parts = Parts(folder / "parts")
+    if len(parts.done(problems)) < len(problems):
+        return None
     rows = [row for problem in problems for row in parts.read(problem)]
     write_rows(folder / "trajectories.parquet", rows)
     return collect(problems, rows)

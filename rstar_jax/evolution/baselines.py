@@ -16,8 +16,7 @@ from rstar_jax.datasets.value_packing import pack_values, tokenise_values
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.files import read_jsonl
 from rstar_jax.models.store import is_finished, load_model
-from rstar_jax.search import runner
-from rstar_jax.search.store import iterate_trees
+from rstar_jax.search.shards import trees_of
 from rstar_jax.training.ppm import train_ppm
 from rstar_jax.training.pqm import train_pqm
 
@@ -28,7 +27,7 @@ def fit_baseline(lab: Lab, round_number: int, kind: Baseline) -> pathlib.Path:
     if is_finished(folder):
         return folder
     if not file.exists():
-        write_rows(kind, by_problem(iterate_trees(lab.run.trees(round_number) / runner.TREES)), file)
+        write_rows(kind, by_problem(trees_of(lab.run.trees(round_number))), file)
     rows, config = read_jsonl(file), dataclasses.replace(lab.config.ppm_training, seed=lab.config.seed)
     if kind == "orm":
         data = pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed)

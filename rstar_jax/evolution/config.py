@@ -15,6 +15,7 @@ from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.search import presets
 from rstar_jax.search.config import SearchConfig
+from rstar_jax.search.shards import SHARD_PROBLEMS
 from rstar_jax.training.optimizer import PAPER_POLICY, PAPER_PPM, TrainConfig
 from rstar_jax.training.ppm import PAPER_LOSS, PpmLoss
 
@@ -54,7 +55,8 @@ class EvolutionConfig:
     model: of a base that the run trains; a published one brings its own. pairs_from: the preference pairs that a
     round's PPM learns: those of this round (section 3.4.2), or of all rounds so far, where a round has too few of them
     to learn from. ppm_held_out: share of the problems (0 to 1) whose pairs no PPM learns; how it orders them is in its
-    metrics.jsonl after each epoch.
+    metrics.jsonl after each epoch. concurrency: problems that a process searches at a time. shard_problems: problems of
+    a shard, which is what a host takes at a time and a file of trees; nothing else depends on it.
     """
 
     name: str
@@ -77,6 +79,7 @@ class EvolutionConfig:
     scoring: EngineConfig = EngineConfig()  # of the PPM
     executor: ExecutorConfig = ExecutorConfig()
     concurrency: int = 64
+    shard_problems: int = SHARD_PROBLEMS
 
     def __post_init__(self) -> None:
         if (self.model is None) != isinstance(self.base, PublishedBase):

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rstar_jax.errors import first_leaf
 from rstar_jax.files import read_jsonl
 from rstar_jax.journal import Journal
 
@@ -20,10 +21,7 @@ def _now() -> datetime.datetime:
 
 def note_failure(root: pathlib.Path, error: BaseException, now: Callable[[], datetime.datetime] = _now) -> None:
     """Add an exception to the list of a run. Of a group, what its first leaf says."""
-    leaf = error
-    while isinstance(leaf, BaseExceptionGroup):
-        leaf = leaf.exceptions[0]
-    what = traceback.format_exception_only(leaf)[-1].strip()
+    what = traceback.format_exception_only(first_leaf(error))[-1].strip()
     with Journal(root / FAILURES) as journal:
         journal.add({"time": now().isoformat(timespec="seconds"), "what": what})
 

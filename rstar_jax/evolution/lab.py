@@ -19,6 +19,7 @@ from rstar_jax.evaluation.methods import Graders
 from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig, OpenAIProposer
 from rstar_jax.evolution.bootstrap.scripted import ScriptedProposer
 from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.evolution.problem_set import load_problems
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.execution import ExecutorPool
 from rstar_jax.files import write_json
@@ -29,12 +30,10 @@ from rstar_jax.inference.engine import Engine, PolicyEngine, PPMEngine
 from rstar_jax.inference.meter import Meter
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.store import describe, load_model
-from rstar_jax.problems.files import read_problems, write_problems
 from rstar_jax.problems.problem import Problem
-from rstar_jax.problems.reasoning_gym import make_split
-from rstar_jax.problems.splits import check_disjoint
 from rstar_jax.search.progress import say
 from rstar_jax.search.protocols import Proposer
+from rstar_jax.search.runner import WHOLE, Share
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
 
 EngineT = TypeVar("EngineT", bound=Engine)
@@ -43,32 +42,23 @@ OVERLONG_VALUE = -1.0  # of a path that the PPM cannot read: as bad as a wrong a
 
 @dataclasses.dataclass
 class Lab:
-    """Shared by all stages of a run; use `open_lab`."""
+    """Shared by all stages of a run; use `open_lab`.
+
+    share: of problems that this process searches and evaluates, where several do so side by side.
+    """
 
     config: EvolutionConfig
     run: RunDir
     mesh: Mesh
     executor: ExecutorPool
     graders: Graders
+    share: Share = WHOLE
     _metrics: dict[str, Metrics] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def problems(self) -> tuple[list[Problem], list[Problem]]:
-        """Train and test problems, which share no question; written to the run directory once."""
-        train_path, test_path = self.run.problems / "train.jsonl", self.run.problems / "test.jsonl"
-        if not test_path.exists():
-            train, test = self._make_problems()
-            write_problems(train_path, train)
-            write_problems(test_path, test)
-        return read_problems(train_path), read_problems(test_path)
-
-    def _make_problems(self) -> tuple[list[Problem], list[Problem]]:
-        wanted = self.config.problems
-        if wanted.train_file is None or wanted.test_file is None:
-            return make_split(wanted.train_per_level, wanted.test_per_level, self.config.seed)
-        train, test = read_problems(wanted.train_file), read_problems(wanted.test_file)
-        check_disjoint(train, test)
-        return train, test
+        """Train and test problems."""
+        return load_problems(self.run, self.config.problems, self.config.seed)
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
@@ -139,13 +129,16 @@ class Lab:
         return Meter(self._metrics)
 
     def note(self, round_number: int, stage: str, **figures: object) -> None:
-        """Leave a stage's figures in the run directory (never read by a later stage)."""
-        write_json(self.run.round(round_number) / "metrics" / f"{stage}.json", figures)
+        """Leave a stage's figures in the run directory."""
+        name = stage if self.share == WHOLE else f"{stage}-{self.share}"
+        write_json(self.run.round(round_number) / "metrics" / f"{name}.json", figures)
 
 
 @contextlib.asynccontextmanager
-async def open_lab(config: EvolutionConfig, run: RunDir, mesh: Mesh) -> AsyncIterator[Lab]:
+async def open_lab(
+    config: EvolutionConfig, run: RunDir, mesh: Mesh, share: Share = WHOLE
+) -> AsyncIterator[Lab]:
     """Executor and graders run, the mesh is set."""
     with jax.set_mesh(mesh), GraderPool(semantics="strict") as strict, GraderPool(semantics="released") as released:
         async with ExecutorPool(config.executor) as executor:
-            yield Lab(config, run, mesh, executor, Graders(strict, released))
+            yield Lab(config, run, mesh, executor, Graders(strict, released), share)

@@ -14,8 +14,7 @@ from rstar_jax.datasets.outcomes import by_problem
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import iterate_jsonl, write_jsonl
 from rstar_jax.grading import vote
-from rstar_jax.search import runner
-from rstar_jax.search.store import iterate_trees
+from rstar_jax.search.shards import trees_of
 from rstar_jax.search.trajectories import trajectories
 from rstar_jax.search.tree import Tree
 
@@ -50,7 +49,7 @@ def write_never_solved(run: RunDir, number: int) -> int:
         solved |= solved_ids(row for _, row in iterate_jsonl(run.data(past) / "selection.jsonl"))
     rows = [
         doubt(trees)
-        for trees in by_problem(iterate_trees(run.trees(number) / runner.TREES))
+        for trees in by_problem(trees_of(run.trees(number)))
         if trees[0].problem.id not in solved
     ]
     rows.sort(key=lambda row: (-row["agree"], -row["trajectories"], row["id"]))

@@ -1,7 +1,7 @@
 """Where a run keeps what, and the check that a folder belongs to its config.
 
     config.json  problems/{train,test}.jsonl  base/  report/
-    roundN/trees/trees.parquet     the search
+    roundN/trees/shard-*.parquet   the search
     roundN/data/{sft,pairs,selection}.jsonl
     roundN/policy  roundN/ppm      models; roundN/{orm,pqm} where they are compared (Table 8)
     roundN/evaluation/NAME/        one per pair of policy and PPM
@@ -22,7 +22,7 @@ from rstar_jax.files import read_json, write_json
 _FREE_OF_THE_EXECUTOR = ("cells", "snapshots", "snapshot_mb", "require_sandbox")
 # Fields on which no result depends; and a round's budget, which may be raised until the round has built its data.
 _BUDGET = re.compile(r"rounds\[\d+\]\.budget\..*")
-_FREE = ("concurrency", "name", *(f"executor.{name}" for name in _FREE_OF_THE_EXECUTOR))
+_FREE = ("concurrency", "shard_problems", "name", *(f"executor.{name}" for name in _FREE_OF_THE_EXECUTOR))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,13 @@ class RunDir:
 
     def data(self, number: int) -> pathlib.Path:
         return self.round(number) / "data"
+
+    def data_counts(self, number: int) -> pathlib.Path:
+        """Counts of a round's data, written once all of it is there."""
+        return self.round(number) / "metrics" / "data.json"
+
+    def has_data(self, number: int) -> bool:
+        return self.data_counts(number).exists()
 
     def policy(self, number: int) -> pathlib.Path:
         """Round 0 is the base model."""

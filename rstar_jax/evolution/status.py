@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
 import tyro
 
 from rstar_jax.errors import InputError, run_main
@@ -24,7 +23,8 @@ from rstar_jax.evolution.failures import read_failures
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import iterate_jsonl, read_json, whole_lines
 from rstar_jax.problems.problem import LEVELS
-from rstar_jax.search import runner
+from rstar_jax.search import shards
+from rstar_jax.search.store import Summary, read_summary
 
 _RECENT = 200  # finished problems that a rate is taken from
 _STEPS = 20  # logged training steps that a rate is taken from
@@ -132,35 +132,29 @@ def _round(run: RunDir, number: int, total: int) -> RoundStatus:
 
 
 def _search(folder: pathlib.Path, total: int, finished: bool) -> Search:
-    merged, parts = folder / runner.TREES, sorted((folder / runner.PARTS).glob("*.parquet"))
-    left_out = runner.n_left_out(folder)
-    solved: dict[str, tuple[str, bool]] = {}
-    for file in ([merged] if merged.exists() else []) + parts:
-        for problem, level, correct in _outcomes(file):
-            solved[problem] = level, correct or solved.get(problem, (level, False))[1]
-    levels = {
-        level: (
-            sum(name == level for name, _ in solved.values()),
-            sum(c for name, c in solved.values() if name == level),
-        )
-        for level in LEVELS
-    }
-    done = finished or (merged.exists() and not parts and len(solved) + left_out >= total)
-    state = "done" if done else "begun" if (folder / runner.RUN).exists() else "waiting"
-    times = sorted(_times(parts))[-_RECENT:]
-    return Search(state, len(solved), total, _rate(times), left_out, levels)
+    parts = sorted((folder / shards.PARTS).glob("*/*.parquet"))  # before the shards, into which they go
+    found = sum(_summaries([*shards.shard_files(folder), *parts]), Summary())
+    over = finished or shards.is_over(folder)
+    state = "done" if over else "begun" if (folder / shards.RUN).exists() else "waiting"
+    levels = {level: found.levels.get(level, (0, 0)) for level in LEVELS}
+    left_out = total - found.problems if over else 0
+    return Search(state, found.problems, total, _search_rate(folder, parts), left_out, levels)
 
 
-def _outcomes(file: pathlib.Path) -> Iterator[tuple[str, str, bool]]:
-    """Id, level and whether it is solved, of every tree in a file; none if the file has just been merged away."""
-    try:
-        opened = pq.ParquetFile(file)
-    except FileNotFoundError:
-        return
-    with opened:
-        for batch in opened.iter_batches(columns=["id", "level", "nodes.list.element.correct"]):
-            for row in batch.to_pylist():
-                yield row["id"], row["level"], any(node["correct"] for node in row["nodes"])
+def _summaries(files: Iterable[pathlib.Path]) -> Iterator[Summary]:
+    """Those of parts that have just been merged away are left out."""
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            yield read_summary(file)
+
+
+def _search_rate(folder: pathlib.Path, parts: Sequence[pathlib.Path]) -> float | None:
+    """Problems a second: of the last ones that were finished, alone or with their shard."""
+    size = read_json(folder / shards.RUN)["shard_problems"] if (folder / shards.RUN).exists() else 0
+    whole = sorted(_times(shards.shard_files(folder)))[-_RECENT:]
+    alone = sorted(_times(parts))[-_RECENT:]
+    rate = _rate(whole)
+    return _rate(alone) if len(alone) >= 2 or rate is None else size * rate
 
 
 # --- Training -----------------------------------------------------------------------------------------

@@ -2,64 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from rstar_jax.errors import InputError
 from rstar_jax.evaluation.aggregate import EvaluationResult, scaling, system1, system2
-from rstar_jax.evaluation.summary import Coverage, RoundSummary, RunSummary, ScalingCurve
+from rstar_jax.evaluation.summary import Coverage, RoundSummary, RunSummary
+from rstar_jax.evolution.evaluations import BASE, Evaluation, own, result_of, with_fixed_policy
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.rounds import Round
-from rstar_jax.evolution.stages import evaluate_models
 from rstar_jax.problems.problem import LEVELS
-from rstar_jax.search import runner
-from rstar_jax.search.store import iterate_trees
-from rstar_jax.search.trajectories import n_correct
-from rstar_jax.search.tree import Tree
+from rstar_jax.search.shards import summary_of
+from rstar_jax.search.store import Summary
 
 
-def coverage(trees: Iterable[Tree]) -> dict[str, Coverage]:
+def coverage(found: Summary) -> dict[str, Coverage]:
     """Solved training problems by level (Table 2): a problem is solved if any of its trees solved it."""
-    solved: dict[str, bool] = {}
-    level: dict[str, str] = {}
-    for tree in trees:
-        name = tree.problem.id
-        level[name] = tree.problem.level
-        solved[name] = solved.get(name, False) or n_correct(tree) > 0
-    return {
-        wanted: Coverage(
-            sum(solved[name] for name in solved if level[name] == wanted),
-            sum(found == wanted for found in level.values()),
-        )
-        for wanted in LEVELS
-        if wanted in level.values()
-    }
+    levels = {level: found.levels[level] for level in LEVELS if level in found.levels}
+    return {level: Coverage(solved, problems) for level, (problems, solved) in levels.items()}
 
 
-async def summarise_round(lab: Lab, round: Round) -> RoundSummary:
-    """Evaluate what the round made and put it beside its coverage."""
+def summarise_round(lab: Lab, round: Round) -> RoundSummary:
+    """How its models did, beside its coverage. Raises InputError: an evaluation is not finished."""
     number, plan = round.number, lab.config.evaluation
+    mine, fixed = finished(lab, own(lab.config, number)), finished(lab, with_fixed_policy(lab.config, number))
     last = number == lab.config.rounds[-1].number
-    methods = ("greedy", "search", "sample") if last and plan.samples else ("greedy", "search")
-    own = await evaluate_models(lab, number, number, number, methods)
-    fixed = own if number == plan.fixed_policy else await evaluate_models(
-        lab, number, plan.fixed_policy, number, ("search", "sample") if last and plan.samples else ("search",)
-    )
     return RoundSummary(
         round=number,
         models=round.searchers,
-        coverage=coverage(iterate_trees(lab.run.trees(number) / runner.TREES)),
-        system1=system1(own),
-        system2=system2(own, plan.n_trajectories),
+        coverage=coverage(summary_of(lab.run.trees(number))),
+        system1=system1(mine),
+        system2=system2(mine, plan.n_trajectories),
         ppm_fixed_policy=system2(fixed, plan.n_trajectories),
-        scaling=_curves(own, plan.counts) if last and plan.samples else (),
+        scaling=tuple(scaling(fixed, plan.counts)) if last and plan.samples else (),
     )
 
 
-def _curves(result: EvaluationResult, counts: tuple[int, ...]) -> tuple[ScalingCurve, ...]:
-    return tuple(scaling(result, counts))
+def finished(lab: Lab, evaluation: Evaluation) -> EvaluationResult:
+    found = result_of(lab, evaluation)
+    if found is None:
+        raise InputError(f"{evaluation.folder(lab.run)}: not every problem is evaluated")
+    return found
 
 
-async def summarise(lab: Lab, rounds: Iterable[RoundSummary]) -> RunSummary:
-    base = await evaluate_models(lab, 0, 0, None, ("greedy",))
+def summarise(lab: Lab) -> RunSummary:
+    """Raises InputError: an evaluation is not finished."""
     test = lab.problems[1]
     return RunSummary(
         name=lab.config.name,
@@ -69,7 +53,7 @@ async def summarise(lab: Lab, rounds: Iterable[RoundSummary]) -> RunSummary:
         else str(lab.config.problems.test_file),
         problem_ids=tuple(problem.id for problem in test),
         levels=tuple(problem.level for problem in test),
-        rounds=tuple(rounds),
-        references={"base": system1(base)},
+        rounds=tuple(summarise_round(lab, round) for round in lab.config.rounds),
+        references={"base": system1(finished(lab, own(lab.config, BASE)))},
         fixed_policy=f"SLM-r{lab.config.evaluation.fixed_policy}",
     )

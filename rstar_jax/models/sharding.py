@@ -101,8 +101,14 @@ def platform(mesh: AnyMesh) -> str:
 
 
 def gather(weight: jax.Array, axes: Sequence[str | None]) -> jax.Array:
-    """Bring a weight from its resting layout to the one that a matrix product wants (the all-gather of FSDP)."""
-    return jax.sharding.reshard(weight, RULES.gathered(axes))
+    """Bring a weight from its resting layout to the one that a matrix product wants (the all-gather of FSDP).
+
+    D stands in front while it is done, since libtpu can sum gradients and scatter them at once over leading axes only.
+    """
+    split = axes.index("embed") if "embed" in axes else 0
+    order = (split, *(axis for axis in range(weight.ndim) if axis != split))
+    whole = jax.sharding.reshard(weight.transpose(order), RULES.gathered([axes[axis] for axis in order]))
+    return whole.transpose([order.index(axis) for axis in range(weight.ndim)])
 
 
 def shardings(axes_tree: Any, mesh: AnyMesh) -> Any:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from rstar_jax.files import read_json, write_json
 
-SPENT = "spent.json"
 _SECONDS_BETWEEN_WRITES = 10.0
 
 
@@ -19,7 +18,7 @@ class Budget:
 
     Attributes:
       tokens: generated for finished problems.
-      hours: on the clock, summed over all starts.
+      hours: on the clock, summed over all starts; of processes that search side by side, each one's.
     """
 
     tokens: int | None = None
@@ -29,17 +28,21 @@ class Budget:
         if (self.tokens is not None and self.tokens < 1) or (self.hours is not None and self.hours <= 0):
             raise ValueError(f"a budget of {self.tokens} tokens and {self.hours} hours lets nothing be done")
 
+    def divided(self, processes: int) -> Budget:
+        """The budget of each of some processes that search side by side."""
+        return dataclasses.replace(self, tokens=None if self.tokens is None else -(-self.tokens // processes))
+
 
 NO_LIMIT = Budget()
 
 
 class Spent:
-    """The ledger of one folder. A kill loses its last seconds, and no tokens: those are counted from the trees."""
+    """The ledger of one process. A kill loses its last seconds, and no tokens: those are counted from the trees."""
 
-    def __init__(self, folder: pathlib.Path, tokens: int, clock: Callable[[], float] = time.monotonic):
-        """tokens: of the problems that are finished already."""
+    def __init__(self, path: pathlib.Path, tokens: int = 0, clock: Callable[[], float] = time.monotonic):
+        """path: of the file. tokens: of the problems that are finished already."""
         self.tokens = tokens
-        self._path, self._clock = folder / SPENT, clock
+        self._path, self._clock = path, clock
         self._before = float(read_json(self._path)["seconds"]) if self._path.exists() else 0.0
         self._started = self._written = clock()
 
@@ -48,7 +51,7 @@ class Spent:
         return self._before + self._clock() - self._started
 
     def add(self, tokens: int) -> None:
-        """A problem is finished."""
+        """Problems are finished."""
         self.tokens += tokens
         if self._clock() - self._written >= _SECONDS_BETWEEN_WRITES:
             self.write()

@@ -20,9 +20,11 @@ def say(text: str) -> None:
 
 
 class Progress(Protocol):
-    """Told of every finished problem."""
+    """Told of every finished problem, and of those that an earlier run has finished (`skip`)."""
 
-    def advance(self, solved: bool, tokens: int) -> None: ...
+    def skip(self, count: int) -> None: ...
+
+    def advance(self, solved: int, tokens: int, problems: int = 1) -> None: ...
 
     def close(self) -> None: ...
 
@@ -42,11 +44,16 @@ class Bar:
         self._solved = 0
         self._tokens = 0
 
-    def advance(self, solved: bool, tokens: int) -> None:
+    def skip(self, count: int) -> None:
+        self._bar.initial += count
+        self._bar.n += count
+        self._bar.refresh()
+
+    def advance(self, solved: int, tokens: int, problems: int = 1) -> None:
         self._solved += solved
         self._tokens += tokens
         self._bar.set_postfix(solved=self._solved, tokens=self._tokens, refresh=False)
-        self._bar.update()
+        self._bar.update(problems)
         if self._status and self._below is not None and time.monotonic() - self._last >= 1.0:
             self._last = time.monotonic()
             self._below.set_description_str(self._status())
@@ -67,8 +74,11 @@ class Lines:
         self._started = self._last = time.monotonic()
         self._shown = -1
 
-    def advance(self, solved: bool, tokens: int) -> None:
-        self._done += 1
+    def skip(self, count: int) -> None:
+        self._done += count
+
+    def advance(self, solved: int, tokens: int, problems: int = 1) -> None:
+        self._done += problems
         self._solved += solved
         self._tokens += tokens
         if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:

@@ -1,43 +1,89 @@
-"""Searching many problems on one host: many trees at a time, and nothing lost when the process is killed.
+"""Searching shards of problems in this process: many trees at a time, and nothing lost when it is killed.
 
-    parts/<hash of the problem's id>.parquet   trees of a problem, written as soon as they are grown
-    trees.parquet                              all trees, once there are all, by problem id and tree index
-    spent.json                                 seconds on the clock and tokens, over all starts
-    left_out.jsonl                             problems that the budget did not reach, if there are any
-
-A second start does what is missing. Files are written under a temporary name and renamed, so a kill at any
-moment costs the problems that were under way, and `trees.parquet` has the same bytes as after an undisturbed
-run.
+A second start does what is missing. A kill at any moment costs the problems that were under way, and the files have the
+same bytes as after an undisturbed run. `shards` says what lies where, `cluster` hands the shards to many hosts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import heapq
-import pathlib
+import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-
-import pyarrow as pa
 
 from rstar_jax import files
 from rstar_jax.errors import InputError
-from rstar_jax.problems.files import write_problems
 from rstar_jax.problems.problem import Problem
-from rstar_jax.search import store
+from rstar_jax.search import shards, store
 from rstar_jax.search.budget import NO_LIMIT, Budget, Spent
 from rstar_jax.search.progress import Progress, Status, make_progress
+from rstar_jax.search.shards import SHARD_PROBLEMS, Shard
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import Tree
 
 Grow = Callable[[Problem], Awaitable[Sequence[Tree]]]
 """Grows all trees of a problem: one, or several with different indices. They must depend on nothing else."""
 
-TREES = "trees.parquet"
-PARTS = "parts"
-RUN = "run.json"
-LEFT_OUT = "left_out.jsonl"
-KEY_COLUMNS = ("id", "tree_index")
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The shards of one process of several that search side by side: every `of`-th, from number `index` on."""
+
+    index: int = 0
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.of:
+            raise InputError(f"there is no share {self.index} of {self.of}: they are numbered from 0")
+
+    def __str__(self) -> str:
+        return f"{self.index}-of-{self.of}"
+
+
+WHOLE = Share()
+
+
+class Searcher:
+    """Searches shards. Several may be under way: one begins no problem before those in front have begun all of theirs.
+
+    concurrency: problems under way at a time, over all shards. stopped: asked before a problem is begun; once it says
+    yes, shards end with the trees they have. resumed: told of the tokens that finished problems of a shard took before
+    this start. finished: told of every further problem, whether it is solved, and its tokens.
+    """
+
+    def __init__(
+        self,
+        grow: Grow,
+        concurrency: int,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        resumed: Callable[[Sequence[int]], None] = lambda tokens: None,
+        finished: Callable[[bool, int], None] = lambda solved, tokens: None,
+    ):
+        self._grow, self._stopped, self._resumed, self._finished = grow, stopped, resumed, finished
+        self._slots, self._turn = asyncio.Semaphore(concurrency), asyncio.Lock()
+
+    async def search(self, shard: Shard) -> None:
+        """Grow what is missing, and write the shard's file. What `grow` raises passes through, in a group."""
+        async with asyncio.TaskGroup() as group, self._turn:
+            done = await asyncio.to_thread(shards.resume, shard)
+            self._resumed(list(done.values()))
+            for problem in (problem for problem in shard.problems if problem.id not in done):
+                await self._slots.acquire()
+                if self._stopped():
+                    self._slots.release()
+                    break
+                group.create_task(self._one(shard, problem))
+        await asyncio.to_thread(shards.commit, shard)
+
+    async def _one(self, shard: Shard, problem: Problem) -> None:
+        try:
+            trees = sorted(await self._grow(problem), key=lambda tree: tree.index)
+            if not trees:
+                raise ValueError(f"no tree was grown for problem {problem.id!r}")
+            await asyncio.to_thread(store.write_trees, shard.part(problem), trees)
+        finally:
+            self._slots.release()
+        self._finished(any(map(n_correct, trees)), sum(tree.tokens for tree in trees))
 
 
 async def run(
@@ -50,135 +96,48 @@ async def run(
     label: str = "search",
     status: Status | None = None,
     budget: Budget = NO_LIMIT,
-) -> pathlib.Path:
-    """Search the problems that are not finished yet and return the path of `trees.parquet`.
+    share: Share = WHOLE,
+    shard_problems: int = SHARD_PROBLEMS,
+) -> None:
+    """Search this process's share of the shards that are not complete yet; see `shards.begin`.
 
-    fingerprint: names everything that the trees depend on (settings, seed, models). concurrency: problems
-    under way at a time. status: words for the progress line. budget: when to leave the rest out, in the order of the
-    problems. What `grow` raises ends the run; what is finished by then stays.
-
-    Raises InputError if the folder was begun with another fingerprint, if an id occurs twice, or if a
-    finished problem is another one than the problem with its id.
+    concurrency: problems under way at a time. status: words for the progress line. budget: of all processes together;
+    when to leave the rest out, in the order of the problems. What `grow` raises ends the run; what is finished by then
+    stays.
     """
-    folder = files.local_path(folder)
-    by_id = {problem.id: problem for problem in problems}
-    if len(by_id) != len(problems):
-        raise InputError(f"{folder}: two of the problems to search have the same id")
-    _begin(folder, fingerprint)
-    done = _finished(folder, by_id)
-    missing = [problem for problem in problems if problem.id not in done]
-    left_out: list[Problem] = []
-    if missing:
-        progress = make_progress(len(problems), len(problems) - len(missing), label, status)
-        spent = Spent(folder, sum(done.values()))
-        try:
-            left_out = await _grow_all(missing, grow, folder / PARTS, concurrency, progress, spent, budget)
-        finally:
-            progress.close()
-            spent.write()
-    _merge(folder)
-    _name_left_out(folder, left_out)
-    return folder / TREES
+    mine = shards.begin(folder, problems, fingerprint, shard_problems)[share.index :: share.of]
+    complete = {shard.number for shard in mine if shards.is_complete(shard)}
+    missing = [shard for shard in mine if shard.number not in complete]
+    if not missing:
+        return
+    spent = Spent(
+        files.local_path(folder) / "spent" / f"{share}.json",
+        sum(store.read_summary(shard.file).tokens for shard in mine if shard.number in complete),
+    )
+    own = budget.divided(share.of)
+    progress = make_progress(sum(len(shard.problems) for shard in mine), label=label, status=status)
+    progress.skip(sum(len(shard.problems) for shard in mine if shard.number in complete))
+    searcher = Searcher(
+        grow,
+        concurrency,
+        stopped=lambda: spent.reaches(own),
+        resumed=lambda tokens: _count_resumed(tokens, spent, progress),
+        finished=lambda solved, tokens: _count_finished(solved, tokens, spent, progress),
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            for shard in missing:
+                group.create_task(searcher.search(shard))
+    finally:
+        progress.close()
+        spent.write()
 
 
-async def _grow_all(
-    problems: Sequence[Problem],
-    grow: Grow,
-    parts: pathlib.Path,
-    concurrency: int,
-    progress: Progress,
-    spent: Spent,
-    budget: Budget,
-) -> list[Problem]:
-    """Returns the problems that the budget did not reach."""
-    waiting = iter(problems)
-
-    async def work() -> None:
-        while not spent.reaches(budget) and (problem := next(waiting, None)) is not None:  # shared by all workers
-            trees = sorted(await grow(problem), key=lambda tree: tree.index)
-            if not trees:
-                raise ValueError(f"no tree was grown for problem {problem.id!r}")
-            await asyncio.to_thread(store.write_trees, _part(parts, problem.id), trees)
-            tokens = sum(tree.tokens for tree in trees)
-            spent.add(tokens)
-            progress.advance(any(map(n_correct, trees)), tokens)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(concurrency, len(problems))):
-            group.create_task(work())
-    return list(waiting)
+def _count_resumed(tokens: Sequence[int], spent: Spent, progress: Progress) -> None:
+    spent.add(sum(tokens))
+    progress.skip(len(tokens))
 
 
-def _begin(folder: pathlib.Path, fingerprint: str) -> None:
-    """Claim the folder for this fingerprint and clear away what a killed run left half written."""
-    note = folder / RUN
-    if note.exists():
-        before = files.read_json(note)["fingerprint"]
-        if before != fingerprint:
-            raise InputError(f"{folder}: begun with other settings ({before}, now {fingerprint}); use a new folder")
-    else:
-        files.write_json(note, {"fingerprint": fingerprint})
-    (folder / PARTS).mkdir(exist_ok=True)
-    for place in (folder, folder / PARTS):
-        files.remove_stale(place)
-
-
-def _finished(folder: pathlib.Path, problems: dict[str, Problem]) -> dict[str, int]:
-    """Ids of the finished problems, with the tokens of their trees. Parts that are merged already are deleted."""
-    done = _tokens(folder / TREES, problems) if (folder / TREES).exists() else {}
-    for problem_id in done:
-        _part(folder / PARTS, problem_id).unlink(missing_ok=True)
-    for file in _part_files(folder):
-        done |= _tokens(file, problems)
-    return done
-
-
-def _tokens(file: pathlib.Path, problems: dict[str, Problem]) -> dict[str, int]:
-    """The problems in a file of trees, compared with those that are to be searched, and the tokens of their trees."""
-    tokens: dict[str, int] = {}
-    for table in store.iterate_tables(file, ["id", "question", "tokens"]):
-        problem_id, question = table["id"][0].as_py(), table["question"][0].as_py()
-        known = problems.get(problem_id)
-        if known is not None and store.storable(known.question) != question:
-            raise InputError(f"{file}: problem {problem_id!r} was searched before with another question")
-        tokens[problem_id] = tokens.get(problem_id, 0) + table["tokens"][0].as_py()
-    return tokens
-
-
-def n_left_out(folder: pathlib.Path) -> int:
-    """Problems that the budget did not reach in the search that lies in `folder`."""
-    file = folder / LEFT_OUT
-    return sum(1 for _ in files.iterate_jsonl(file)) if file.exists() else 0
-
-
-def _name_left_out(folder: pathlib.Path, problems: Sequence[Problem]) -> None:
-    if problems:
-        write_problems(folder / LEFT_OUT, problems)
-    else:
-        (folder / LEFT_OUT).unlink(missing_ok=True)
-
-
-def _merge(folder: pathlib.Path) -> None:
-    """Make `trees.parquet` of itself and the parts, then delete the parts."""
-    part_files = _part_files(folder)
-    if part_files or not (folder / TREES).exists():
-        parts = sorted(part_files, key=lambda file: _key(next(store.iterate_tables(file, KEY_COLUMNS))))
-        new = (table for file in parts for table in store.iterate_tables(file))
-        old = store.iterate_tables(folder / TREES) if (folder / TREES).exists() else iter(())
-        store.write_tables(folder / TREES, heapq.merge(old, new, key=_key))
-    for file in part_files:
-        file.unlink()
-
-
-def _part_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    return sorted((folder / PARTS).glob("*.parquet"))
-
-
-def _part(parts: pathlib.Path, problem_id: str) -> pathlib.Path:
-    """An id may hold any character and be of any length; a file name may not."""
-    digest = hashlib.blake2b(problem_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return parts / f"{digest}.parquet"
-
-
-def _key(table: pa.Table) -> tuple[str, int]:
-    return table["id"][0].as_py(), table["tree_index"][0].as_py()
+def _count_finished(solved: bool, tokens: int, spent: Spent, progress: Progress) -> None:
+    spent.add(tokens)
+    progress.advance(solved, tokens)

@@ -2,7 +2,7 @@
 
 Anything that reads Parquet reads them, also `datasets.load_dataset("parquet", data_files=...)`. Values that
 were never set (NaN in memory) are null. Text that UTF-8 cannot hold, half a surrogate pair, is stored as
-U+FFFD.
+U+FFFD. The metadata of a file sum it up, so that thousands of files can be surveyed without reading a tree.
 """
 
 from __future__ import annotations
@@ -82,12 +82,58 @@ SCHEMA = pa.schema(
     ]
 )
 ROWS_PER_GROUP = 64  # trees that a reader has to hold at a time
+SUMMARY = "rstar_jax.summary"  # its name among a file's metadata
 
 _NODE_FIELDS = [field.name for field in NODE_TYPE]
 _TOTALS = ("rollouts", "tokens", "proposals", "executions", "scored")
 _NULL_WHEN_NAN = ("first_value", "ppm")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _VERSIONED = ("rstar_jax", "jax", "sympy", "numpy", "scipy")
+
+
+@dataclasses.dataclass
+class Summary:
+    """Of a file of trees. levels: (problems, solved ones), where any tree of a problem may solve it."""
+
+    problems: int = 0
+    trees: int = 0
+    tokens: int = 0
+    levels: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+
+    def __add__(self, other: Summary) -> Summary:
+        names = self.levels | other.levels
+        pairs = {name: (self.levels.get(name, (0, 0)), other.levels.get(name, (0, 0))) for name in names}
+        levels = {name: (a[0] + b[0], a[1] + b[1]) for name, (a, b) in pairs.items()}
+        return Summary(self.problems + other.problems, self.trees + other.trees, self.tokens + other.tokens, levels)
+
+
+def read_summary(path: files.AnyPath) -> Summary:
+    """What a file of trees says of itself. Raises InputError if it is none, FileNotFoundError if it is gone."""
+    with epath.Path(path).open("rb") as raw:
+        found = (_parquet(raw, str(path)).metadata.metadata or {}).get(SUMMARY.encode())
+    if found is None:
+        raise InputError(f"{path}: a Parquet file, but not one that rstar_jax has written")
+    fields = json.loads(found)
+    return Summary(**fields | {"levels": {name: tuple(pair) for name, pair in fields["levels"].items()}})
+
+
+class _Counting:
+    """Sums up rows while they are written."""
+
+    def __init__(self) -> None:
+        self.trees = self.tokens = 0
+        self._solved: dict[str, tuple[str, bool]] = {}
+
+    def add(self, row: pa.Table) -> None:
+        name, level = row["id"][0].as_py(), row["level"][0].as_py()
+        solved = row["nodes"].combine_chunks().flatten().field("correct").true_count > 0
+        self._solved[name] = level, solved or self._solved.get(name, (level, False))[1]
+        self.trees += 1
+        self.tokens += row["tokens"][0].as_py()
+
+    def summary(self) -> Summary:
+        found = Summary(trees=self.trees, tokens=self.tokens)
+        return sum((Summary(1, levels={level: (1, int(solved))}) for level, solved in self._solved.values()), found)
 
 
 def write_trees(path: files.AnyPath, trees: Iterable[Tree]) -> None:
@@ -115,14 +161,17 @@ def write_tables(path: files.AnyPath, tables: Iterable[pa.Table]) -> None:
     """Write rows of `SCHEMA`; the bytes depend on the rows only, not on how they are cut into tables."""
     with files.atomic_write(path, "wb") as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         waiting: list[pa.Table] = []
+        counting = _Counting()
         for table in tables:
             for place in range(table.num_rows):
                 waiting.append(table.slice(place, 1))
+                counting.add(waiting[-1])
                 if len(waiting) == ROWS_PER_GROUP:
                     writer.write_table(pa.concat_tables(waiting).combine_chunks())
                     waiting = []
         if waiting:
             writer.write_table(pa.concat_tables(waiting).combine_chunks())
+        writer.add_key_value_metadata({SUMMARY: json.dumps(dataclasses.asdict(counting.summary()), sort_keys=True)})
 
 
 def iterate_tables(path: files.AnyPath, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -138,14 +187,18 @@ def _groups(path: files.AnyPath, columns: Sequence[str] | None) -> Iterator[pa.T
     if not epath.Path(path).exists():
         raise InputError(f"{name}: no such file")
     with epath.Path(path).open("rb") as raw:
-        try:
-            file = pq.ParquetFile(raw)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{name}: not a Parquet file ({error})") from None
+        file = _parquet(raw, name)
         if not file.schema_arrow.equals(SCHEMA):
             raise InputError(f"{name}: a Parquet file, but not of search trees")
         for place in range(file.num_row_groups):
             yield file.read_row_group(place, columns)
+
+
+def _parquet(raw: Any, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(raw)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: not a Parquet file ({error})") from None
 
 
 def _to_row(tree: Tree) -> dict[str, Any]:

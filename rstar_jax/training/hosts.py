@@ -40,6 +40,14 @@ class Hosts:
             raise InputError(f"there is no process {self.process} of {self.processes}: they are numbered from 0")
 
 
+def join_if(distributed: bool, hosts: Hosts) -> None:
+    """`join` if asked to. Raises InputError: it is said where, and not that."""
+    if hosts != Hosts() and not distributed:
+        raise InputError("--coordinator, --processes and --process are for --distributed")
+    if distributed:
+        join(hosts)
+
+
 def join(hosts: Hosts) -> None:
     """Meet the other processes; before anything else asks JAX for its devices.
 

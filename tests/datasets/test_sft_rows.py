@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from rstar_jax.datasets.outcomes import by_problem, outcome
+from rstar_jax.datasets.outcomes import by_problem, gather_by_problem, outcome
 from rstar_jax.datasets.select import PAPER_SFT, RELEASED_SFT, SftRule
 from rstar_jax.datasets.sft import sft_rows
 
@@ -67,7 +67,8 @@ def test_synthetic_problems_need_half_of_their_solutions_right(grow, wrong: int,
 
 def test_trees_of_different_problems_do_not_mix(grow) -> None:
     trees = [grow({"a": {"r": True}}, problem_id=name) for name in "pqp"]
-    assert [[tree.problem.id for tree in group] for group in by_problem(trees)] == [["p", "p"], ["q"]]
+    assert [[tree.problem.id for tree in group] for group in by_problem(trees)] == [["p"], ["q"], ["p"]]
+    assert [[tree.problem.id for tree in group] for group in gather_by_problem(trees)] == [["p", "p"], ["q"]]
     with pytest.raises(ValueError, match="one problem"):
         outcome(trees)
 

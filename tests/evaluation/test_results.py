@@ -41,6 +41,13 @@ def test_parts_know_what_is_done(tmp_path):
 
 
 def test_leftovers_of_a_killed_writer_are_removed(tmp_path):
-    (tmp_path / "x.parquet.tmp-0123456789ab").write_bytes(b"half")
-    Parts(tmp_path)
+    """Of those problems only: others may be under way on other machines."""
+    parts, (mine, other) = Parts(tmp_path), [Problem(name, "What?", "1") for name in "ab"]
+    for problem in (mine, other):
+        parts.write(problem, [])
+    for file in list(tmp_path.iterdir()):
+        file.rename(file.with_name(f"{file.name}.tmp-0123456789ab"))
+    parts.clear_up([mine])
+    assert len(list(tmp_path.iterdir())) == 1
+    parts.clear_up([other])
     assert list(tmp_path.iterdir()) == []

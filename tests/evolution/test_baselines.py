@@ -22,9 +22,9 @@ from rstar_jax.models.decoder import init_params
 from rstar_jax.models.sharding import make_mesh
 from rstar_jax.models.store import load_model, save_model
 from rstar_jax.problems.problem import Problem
-from rstar_jax.search import runner
 from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.protocols import Path
+from rstar_jax.search.shards import shard_file
 from rstar_jax.search.store import write_trees
 from rstar_jax.search.tree import ROOT, NewNode, Tree, backup, expand, new_tree
 from rstar_jax.training import ppm
@@ -56,7 +56,7 @@ def lab(tmp_path_factory):
     training = dataclasses.replace(full.ppm_training, epochs=1, batch_size=16)
     config = dataclasses.replace(full, ppm_training=training, ppm_held_out=0.3)
     trees = [grown(number) for number in range(24)]
-    write_trees(run.trees(1) / runner.TREES, trees)
+    write_trees(shard_file(run.trees(1), 0), trees)
     build(([tree] for tree in trees), run.data(1))
     train_tokenizer(["boxed good bad"], 300).save(run.base)
     with jax.set_mesh(mesh):

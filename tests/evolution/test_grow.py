@@ -9,7 +9,7 @@ import types
 import pytest
 
 from rstar_jax.evolution.rounds import Round
-from rstar_jax.evolution.stages import grow
+from rstar_jax.evolution.search_stage import grow
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets
 from rstar_jax.search.trajectories import n_correct

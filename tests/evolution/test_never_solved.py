@@ -12,7 +12,7 @@ from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import read_jsonl
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets, runner
-from rstar_jax.search.store import iterate_trees
+from rstar_jax.search.shards import trees_of
 from rstar_jax.search.tree import ROOT, NewNode, expand, new_tree
 
 
@@ -39,7 +39,7 @@ def test_those_that_no_round_has_solved(fakes, tmp_path) -> None:
             return [await fakes.grow(config, problem, seed=seed)]
 
         asyncio.run(runner.run(some, trees, run.trees(number), fingerprint="f"))
-        build(by_problem(iterate_trees(run.trees(number) / runner.TREES)), run.data(number))
+        build(by_problem(trees_of(run.trees(number))), run.data(number))
 
     search(1, problems, seed=0)
     search(2, problems, seed=1)

@@ -10,6 +10,7 @@ from rstar_jax.evolution.summarise import coverage
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets
+from rstar_jax.search.store import read_summary, write_trees
 from rstar_jax.search.tree import ROOT, NewNode, expand, new_tree
 
 
@@ -51,12 +52,14 @@ def test_the_ppm_learns_the_pairs_of_its_own_round_or_of_all_so_far():
     assert list(dataclasses.replace(config, pairs_from="all").pair_rounds(3)) == [1, 2, 3]
 
 
-def test_a_problem_is_solved_by_any_of_its_trees():
+def test_coverage_is_by_level_and_over_all_trees_of_a_problem(tmp_path):
     trees = [
         tree("a", "GSM-level", False),
         tree("a", "GSM-level", True, index=1),
         tree("b", "GSM-level", False),
         tree("c", "Olympiad-level", True),
     ]
-    found = {level: (share.solved, share.total) for level, share in coverage(trees).items()}
+    write_trees(tmp_path / "t.parquet", trees)
+    by_level = coverage(read_summary(tmp_path / "t.parquet"))
+    found = {level: (share.solved, share.total) for level, share in by_level.items()}
     assert found == {"GSM-level": (1, 2), "Olympiad-level": (1, 1)}

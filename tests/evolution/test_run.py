@@ -17,7 +17,7 @@ from rstar_jax.evolution.run_dir import RunDir, claim
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = pathlib.Path(__file__).with_name("tiny_config.py")
 # What an undisturbed run and a killed one must have in common, to the byte.
-COMPARED = ("problems/*.jsonl", "round*/trees/trees.parquet", "round*/data/*.jsonl", "report/summary.json")
+COMPARED = ("problems/*.jsonl", "round*/trees/shard-*.parquet", "round*/data/*.jsonl", "report/summary.json")
 
 
 def tiny_config(seed=0):
@@ -107,7 +107,8 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
     assert "Table 2" in out
     expected = contents(tmp_path / "whole")
     assert len(expected) == 2 + 4 + 12 + 1
-    stages = ["round1/trees/parts/*", "base/run.json", "round1/ppm/run.json", "round2/trees/parts/*", "round4/policy"]
+    parts = "trees/parts/*/*"
+    stages = [f"round1/{parts}", "base/run.json", "round1/ppm/run.json", f"round2/{parts}", "round4/policy"]
     for stage in stages:
         process = evolve(tmp_path / "killed")
         deadline = time.monotonic() + 300

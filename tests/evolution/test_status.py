@@ -20,8 +20,8 @@ from rstar_jax.evolution.status import duration, read_status, render
 from rstar_jax.files import write_json, write_jsonl
 from rstar_jax.problems.files import write_problems
 from rstar_jax.problems.problem import LEVELS
-from rstar_jax.search import presets, runner
-from rstar_jax.search.store import read_trees
+from rstar_jax.search import presets, runner, shards
+from rstar_jax.search.shards import trees_of
 from rstar_jax.search.trajectories import n_correct
 
 
@@ -63,7 +63,7 @@ def test_before_anything(run) -> None:
 
 def test_in_the_middle_of_a_search(fakes, run) -> None:
     search(fakes, run, stop_after=5)
-    parts = sorted((run.trees(1) / runner.PARTS).glob("*.parquet"))
+    parts = sorted((run.trees(1) / shards.PARTS).rglob("*.parquet"))
     for second, part in enumerate(parts):
         os.utime(part, (1000 + 2 * second, 1000 + 2 * second))
     found = read_status(run.root).rounds[0].search
@@ -80,7 +80,7 @@ def test_in_the_middle_of_a_search(fakes, run) -> None:
 def test_solved_by_level_and_a_search_that_is_done(fakes, run) -> None:
     search(fakes, run, stop_after=5)
     search(fakes, run)
-    trees = read_trees(run.trees(1) / runner.TREES)
+    trees = list(trees_of(run.trees(1)))
     found = read_status(run.root).rounds[0].search
     assert found.state == "done"
     for level in LEVELS:

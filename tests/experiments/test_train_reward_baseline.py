@@ -42,7 +42,7 @@ def grown(number: int) -> Tree:
 def folder(tmp_path_factory) -> pathlib.Path:
     """trees/ and a tiny policy in base/."""
     folder = tmp_path_factory.mktemp("baseline")
-    write_trees(folder / "trees" / "trees.parquet", [grown(number) for number in range(60)])
+    write_trees(folder / "trees" / "shard-00000.parquet", [grown(number) for number in range(60)])
     tokenizer = train_tokenizer(["x good bad boxed"], 300)
     model = ModelConfig(tokenizer.vocab_size, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=8, d_ff=16)
     with jax.set_mesh(make_mesh()):

@@ -17,6 +17,7 @@ FILE = pathlib.Path(__file__).parents[2] / "experiments" / "training_script.py"
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FILE.parent))
     spec = importlib.util.spec_from_file_location("training_script", FILE)
     assert spec is not None
     assert spec.loader is not None

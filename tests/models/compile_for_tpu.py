@@ -12,8 +12,9 @@ import sys
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding
-from rstar_jax.inference.ahead_of_time import topology
 
+from rstar_jax.ahead_of_time.chips import parse_slice
+from rstar_jax.ahead_of_time.topology import topology
 from rstar_jax.models.attention import KEYS, QUERIES, ROWS, self_attention
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.packed_rows import PackedRows
@@ -45,6 +46,6 @@ def compiled(mesh: jax.sharding.Mesh, head_dim: int, trees: bool, length: int) -
 
 
 if __name__ == "__main__":
-    mesh = make_mesh(fsdp=2, tensor=2, devices=topology(sys.argv[1]))
+    mesh = make_mesh(fsdp=2, tensor=2, devices=topology(parse_slice(sys.argv[1])))
     lengths = {64: 4096, 96: 4096, 128: 2000}
     print(json.dumps([compiled(mesh, h, trees, length) for h, length in lengths.items() for trees in (False, True)]))

@@ -7,10 +7,13 @@ takes up to SECONDS.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import functools
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets, runner
@@ -142,13 +145,32 @@ def content(tree: Tree) -> str:
     return repr(dataclasses.asdict(tree))
 
 
-async def run_many(folder: str, count: int = 12, seconds: float = 0.0, concurrency: int = 4) -> None:
-    config = dataclasses.replace(presets.default("sample"), rollouts=6)
+MANY = dataclasses.replace(presets.default("sample"), rollouts=6)  # the search of `run_many`
+
+
+async def two_trees(problem: Problem, seconds: float = 0.0) -> list[Tree]:
+    return [await grow(MANY, problem, seconds=seconds, index=index) for index in range(2)]
+
+
+@contextlib.asynccontextmanager
+async def open_grow(seconds: float = 0.0, unlucky: str | None = None) -> AsyncIterator[runner.Grow]:
+    """The same in an actor of a cluster. unlucky: problems whose ids begin so fail."""
 
     async def trees(problem: Problem) -> list[Tree]:
-        return [await grow(config, problem, seconds=seconds, index=index) for index in range(2)]
+        if unlucky is not None and problem.id.startswith(unlucky):
+            raise ValueError(f"{problem.id} is unlucky")
+        return await two_trees(problem, seconds)
 
-    await runner.run(problems(count), trees, folder, fingerprint=config.hash(), concurrency=concurrency)
+    yield trees
+
+
+async def run_many(
+    folder: str, count: int = 12, seconds: float = 0.0, concurrency: int = 4, shard_problems: int = 4, **options: Any
+) -> None:
+    """Two trees for each of some problems."""
+    trees = functools.partial(two_trees, seconds=seconds)
+    options |= {"fingerprint": MANY.hash(), "concurrency": concurrency, "shard_problems": shard_problems}
+    await runner.run(problems(count), trees, folder, **options)
 
 
 if __name__ == "__main__":

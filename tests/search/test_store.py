@@ -60,6 +60,21 @@ def test_bytes_do_not_depend_on_how_rows_are_cut(trees: list[Tree], tmp_path: pa
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
+def test_a_file_sums_itself_up(trees: list[Tree], tmp_path: pathlib.Path):
+    """A problem counts once, and is solved if any of its trees solved it."""
+    unsolved = dataclasses.replace(trees[1], correct=[None for _ in trees[1].correct])
+    hard = dataclasses.replace(trees[1].problem, id="hard", level="Olympiad-level")
+    store.write_trees(tmp_path / "t.parquet", [unsolved, trees[1], dataclasses.replace(unsolved, problem=hard)])
+    found = store.read_summary(tmp_path / "t.parquet")
+    levels = {trees[1].problem.level: (1, 1), "Olympiad-level": (1, 0)}
+    assert found == store.Summary(2, 3, 3 * trees[1].tokens, levels)
+    twice = {trees[1].problem.level: (2, 2), "Olympiad-level": (2, 0)}
+    assert found + found == store.Summary(4, 6, 6 * trees[1].tokens, twice)
+    pq.write_table(store.pa.table({"a": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(InputError, match="not one that rstar_jax has written"):
+        store.read_summary(tmp_path / "other.parquet")
+
+
 def test_other_files_are_refused(tmp_path: pathlib.Path):
     text = tmp_path / "text.parquet"
     text.write_text("no")

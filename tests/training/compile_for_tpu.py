@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from rstar_jax.inference.ahead_of_time import topology
 
+from rstar_jax.ahead_of_time.chips import parse_slice
+from rstar_jax.ahead_of_time.topology import topology
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.models.decoder import logical_axes
 from rstar_jax.models.published import published
@@ -40,7 +41,7 @@ def abstract_batch(job: str, rows: int, length: int, mesh: Mesh) -> Batch:
 
 
 def compiled(case: dict) -> dict:
-    mesh = make_mesh(**case["mesh"], devices=topology(case["chips"]))
+    mesh = make_mesh(**case["mesh"], devices=topology(parse_slice(case["chips"])))
     config: ModelConfig = dataclasses.replace(published(case["model"]), **case["changes"])
     train, job, length = TrainConfig(remat=case["remat"]), case["job"], case["length"]
     head, loss = ("lm", sft_loss) if job == "sft" else ("value", ppm_loss)

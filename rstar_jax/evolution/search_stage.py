@@ -1,0 +1,106 @@
+"""The search of a round: trees of all training problems, by the models of the round before."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+
+from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.evolution.lab import Lab
+from rstar_jax.evolution.rounds import Round
+from rstar_jax.evolution.run_dir import RunDir
+from rstar_jax.files import sha256_of
+from rstar_jax.problems.problem import Problem
+from rstar_jax.search import runner, shards
+from rstar_jax.search.mcts import extend, search
+from rstar_jax.search.progress import say
+from rstar_jax.search.protocols import Proposer, Scorer
+from rstar_jax.search.runner import Grow
+from rstar_jax.search.shards import Shard
+from rstar_jax.search.trajectories import n_correct
+from rstar_jax.search.tree import Tree
+
+
+async def search_problems(lab: Lab, round: Round) -> None:
+    """Search this process's share of the training problems, unless the round is past that."""
+    folder, start = lab.run.trees(round.number), time.monotonic()
+    if lab.run.has_data(round.number):
+        return
+    async with growing(lab, round) as grow:
+        meter = lab.meter()
+        await runner.run(
+            lab.problems[0],
+            grow,
+            folder,
+            fingerprint=fingerprint(lab.config, lab.run, round),
+            concurrency=lab.config.concurrency,
+            label=f"round {round.number} search",
+            status=meter,
+            budget=round.budget,
+            share=lab.share,
+            shard_problems=lab.config.shard_problems,
+        )
+    lab.note(round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start})
+    if not shards.is_over(folder):
+        say(f"round {round.number} search: share {lab.share} is done; those of other processes are not yet")
+
+
+@contextlib.asynccontextmanager
+async def growing(lab: Lab, round: Round) -> AsyncIterator[Grow]:
+    """What grows the trees of a problem in this round; its models are loaded."""
+    before = round.number - 1
+    async with contextlib.AsyncExitStack() as stack:
+        if round.proposer == "bootstrap":
+            proposer: Proposer = await stack.enter_async_context(lab.bootstrap())
+        else:
+            _, proposer = await stack.enter_async_context(lab.policy(before))
+        scorer = await stack.enter_async_context(lab.ppm(before)) if round.search.needs_scorer else None
+        yield functools.partial(grow, lab, round, proposer=proposer, scorer=scorer)
+
+
+async def grow(
+    lab: Lab, round: Round, problem: Problem, proposer: Proposer, scorer: Scorer | None
+) -> Sequence[Tree]:
+    """The trees of a problem; while none of them has solved it, each gets more rollouts, then there are more trees
+    (sections 3.4.1, 3.4.2)."""
+    grader, seed = lab.graders.strict, lab.config.seed
+
+    async def plant(index: int) -> Tree:
+        return await search(problem, round.search, proposer, lab.executor, grader, scorer, seed, index)
+
+    trees: list[Tree] = []
+    while len(trees) < round.trees and not (round.stop_solved and any(map(n_correct, trees))):
+        trees.append(await plant(len(trees)))
+    for rollouts in round.escalation:
+        if any(map(n_correct, trees)):
+            break
+        for tree in trees:
+            await extend(tree, rollouts - tree.rollouts, proposer, lab.executor, grader, scorer)
+    while len(trees) < round.trees + round.more_trees and not any(map(n_correct, trees)):
+        trees.append(await plant(len(trees)))
+    return trees
+
+
+def shards_of(config: EvolutionConfig, run: RunDir, problems: Sequence[Problem], round: Round) -> list[Shard]:
+    """Of a round's search, which is begun if it was not. Raises InputError as `shards.begin`."""
+    return shards.begin(run.trees(round.number), problems, fingerprint(config, run, round), config.shard_problems)
+
+
+def fingerprint(config: EvolutionConfig, run: RunDir, round: Round) -> str:
+    """What trees depend on besides their problems: settings, and the models before."""
+    models = [run.policy(round.number - 1), run.ppm(round.number - 1)]
+    what = dataclasses.asdict(round)
+    del what["budget"]  # on it depends which problems have trees, and no tree
+    parts = [
+        json.dumps(what, sort_keys=True),
+        json.dumps(dataclasses.asdict(config.sampling), sort_keys=True),
+        json.dumps(dataclasses.asdict(config.bootstrap), sort_keys=True) if round.number == 1 else "",
+        str(config.seed),
+        *(sha256_of(model / "run.json") for model in models if round.number > 1 and (model / "run.json").exists()),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

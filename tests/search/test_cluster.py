@@ -1,0 +1,139 @@
+"""A search on a real Ray cluster: a head and two workers, all processes of this machine, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import os
+import pathlib
+import signal
+import threading
+import time
+from types import ModuleType
+
+import psutil
+import pytest
+
+from rstar_jax.errors import InputError
+from rstar_jax.search import cluster, shards
+from rstar_jax.search.budget import Budget
+from rstar_jax.search.cluster import ClusterConfig, Trouble
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory):
+    """Started as on three machines, by Ray's own test cluster; each worker has room for one actor."""
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        started.add_node(num_cpus=1, resources={"place": 1})
+    paths = os.pathsep.join(filter(None, (str(pathlib.Path(__file__).parent), os.environ.get("PYTHONPATH"))))
+    ray.init(address=started.address, runtime_env={"env_vars": {"PYTHONPATH": paths}}, log_to_driver=False)
+    yield started
+    ray.shutdown()
+    started.shutdown()
+
+
+CONFIG = ClusterConfig(hosts=2, resources={"CPU": 0.5, "place": 1}, stall_seconds=30.0, concurrency=8)
+
+
+def begun(fakes: ModuleType, folder: pathlib.Path, count: int, size: int) -> list[shards.Shard]:
+    return shards.begin(folder, fakes.problems(count), fakes.MANY.hash(), size)
+
+
+def contents(folder: pathlib.Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in shards.shard_files(folder)}
+
+
+def test_the_trees_of_one_machine(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+    asyncio.run(fakes.run_many(str(tmp_path / "one")))
+    cluster.search(begun(fakes, tmp_path / "many", 12, 4), functools.partial(fakes.open_grow, 0.01), CONFIG)
+    assert contents(tmp_path / "many") == contents(tmp_path / "one")
+    assert shards.is_over(tmp_path / "many")
+    before = [os.stat(file).st_mtime_ns for file in shards.shard_files(tmp_path / "many")]
+    cluster.search(begun(fakes, tmp_path / "many", 12, 4), functools.partial(fakes.open_grow, 0.01), CONFIG)
+    assert [os.stat(file).st_mtime_ns for file in shards.shard_files(tmp_path / "many")] == before
+
+
+def actors() -> list[int]:
+    """Processes of actors that are there and not dead already, oldest first."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "create_time", "status"]):
+        line = process.info["cmdline"]
+        if line and line[0].startswith("ray::_Host") and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append((process.info["create_time"], process.pid))
+    return [pid for _, pid in sorted(found)]
+
+
+def until(condition, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_two_kills_and_a_hang_of_200_problems(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+    """A worker is killed twice, and an actor hung, at different shards: every tree is there once, as on one machine."""
+    folder, troubles = tmp_path / "many", []
+    found = begun(fakes, folder, 200, 8)
+
+    def mischief() -> None:
+        until(lambda: len(shards.shard_files(folder)) >= 2)
+        first, second = actors()
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(actors()) == 2 and first not in actors() and len(shards.shard_files(folder)) >= 7)
+        again = next(pid for pid in actors() if pid != second)
+        os.kill(again, signal.SIGKILL)
+        until(lambda: len(actors()) == 2 and again not in actors() and len(shards.shard_files(folder)) >= 12)
+        os.kill(second, signal.SIGSTOP)
+
+    thread = threading.Thread(target=mischief)
+    thread.start()
+    config = dataclasses.replace(CONFIG, stall_seconds=5.0)
+    cluster.search(found, functools.partial(fakes.open_grow, 0.04), config, trouble=troubles.append)
+    thread.join()
+    asyncio.run(fakes.run_many(str(tmp_path / "one"), count=200, shard_problems=8, concurrency=64))
+    assert contents(folder) == contents(tmp_path / "one")
+    assert len(shards.shard_files(folder)) == 25
+    assert sum("its host was lost" in str(one) for one in troubles) >= 2
+    assert any("no problem finished within 5 s" in str(one) for one in troubles)
+
+
+def test_a_budget_ends_the_search(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+    """What is under way is finished, the rest left out; with a larger one the search goes on."""
+    found = begun(fakes, tmp_path, 40, 4)
+    cluster.search(found, fakes.open_grow, CONFIG, budget=Budget(tokens=1))
+    assert shards.is_over(tmp_path)
+    left = shards.write_left_out(tmp_path, found)
+    assert 0 < left < 40
+    assert shards.summary_of(tmp_path).problems == 40 - left
+    cluster.search(found, fakes.open_grow, CONFIG)
+    assert shards.write_left_out(tmp_path, found) == 0
+    asyncio.run(fakes.run_many(str(tmp_path / "one"), count=40))
+    assert contents(tmp_path) == contents(tmp_path / "one")
+
+
+def test_what_always_fails_is_given_up(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+    """A bad problem costs its shard alone; where nothing can be done the search ends soon."""
+    troubles: list[Trouble] = []
+    config = dataclasses.replace(CONFIG, attempts=2)
+    bad = functools.partial(fakes.open_grow, 0.0, "problem/9")
+    with pytest.raises(RuntimeError, match=r"1 shards were given up; the first: shard 2, attempt 2 of 2: .*is unlucky"):
+        cluster.search(begun(fakes, tmp_path / "a", 20, 4), bad, config, trouble=troubles.append)
+    names = [file.name for file in shards.shard_files(tmp_path / "a")]
+    assert names == [f"shard-0000{number}.parquet" for number in (0, 1, 3, 4)]
+    assert len(troubles) == 2
+    nothing = functools.partial(fakes.open_grow, 0.0, "problem")
+    with pytest.raises(RuntimeError, match="no shard gets finished"):
+        cluster.search(begun(fakes, tmp_path / "b", 80, 4), nothing, config, trouble=troubles.append)
+
+
+def test_impossible_clusters() -> None:
+    for wrong in ({"hosts": 0}, {"attempts": 0}, {"stall_seconds": 0.0}):
+        with pytest.raises(InputError, match="at least one host"):
+            dataclasses.replace(CONFIG, **wrong)
