@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import dataclasses
 import importlib.util
+import inspect
 import pathlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import tyro
 
@@ -16,6 +17,7 @@ from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.failures import note_failure
 from rstar_jax.evolution.lab import Lab, open_lab
+from rstar_jax.evolution.presets import Preset
 from rstar_jax.evolution.run_dir import RunDir, claim
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.models.sharding import make_mesh
@@ -28,7 +30,8 @@ COMPILED = str(_ROOT / "runs" / ".compiled")
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """config: a name in experiments/configs or a path to such a file. run_dir: by default runs/CONFIG-sSEED.
+    """config: a name in experiments/configs or a path to such a file, with `:paper` or `:released` behind it where the
+    config has both. run_dir: by default runs/CONFIG-sSEED.
 
     require_sandbox: refuse to run where the sandbox of the executor would have a hole.
     """
@@ -41,7 +44,8 @@ class Flags:
 
 
 def load_config(name: str, seed: int) -> EvolutionConfig:
-    """The config that a Python file defines by `config(seed)`."""
+    """The config that a Python file defines by `config(seed)` or, for "NAME:PRESET", by `config(seed, preset)`."""
+    name, colon, preset = name.partition(":")
     path = pathlib.Path(name) if name.endswith(".py") else _CONFIGS / f"{name}.py"
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in _CONFIGS.glob("*.py")))
@@ -51,11 +55,15 @@ def load_config(name: str, seed: int) -> EvolutionConfig:
         raise InputError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.config(seed)
+    known = get_args(Preset) if "preset" in inspect.signature(module.config).parameters else ()
+    if colon and preset not in known:
+        raise InputError(f"the config {name} has no preset {preset!r}; {' and '.join(known) or 'it has none'}")
+    return module.config(seed, preset) if colon else module.config(seed)
 
 
 def run_dir(flags: Flags) -> RunDir:
-    root = flags.run_dir or _ROOT / "runs" / f"{pathlib.Path(flags.config).stem}-s{flags.seed}"
+    name, _, preset = flags.config.partition(":")
+    root = flags.run_dir or _ROOT / "runs" / "-".join(filter(None, (pathlib.Path(name).stem, preset, f"s{flags.seed}")))
     return RunDir(pathlib.Path(root))
 
 

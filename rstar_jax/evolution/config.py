@@ -17,7 +17,8 @@ from rstar_jax.search import presets
 from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.shards import SHARD_PROBLEMS
 from rstar_jax.training.optimizer import PAPER_POLICY, PAPER_PPM, TrainConfig
-from rstar_jax.training.ppm import PAPER_LOSS, PpmLoss
+from rstar_jax.training.ppm import PAPER_LOSS, ZERO_HEAD, PpmHead, PpmLoss
+from rstar_jax.trajectory.prompts import PLAIN_FRAME, PromptFrame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +53,14 @@ class EvaluationPlan:
 class EvolutionConfig:
     """A run. Everything random is a function of `seed`.
 
-    model: of a base that the run trains; a published one brings its own. pairs_from: the preference pairs that a
-    round's PPM learns: those of this round (section 3.4.2), or of all rounds so far, where a round has too few of them
-    to learn from. ppm_held_out: share of the problems (0 to 1) whose pairs no PPM learns; how it orders them is in its
-    metrics.jsonl after each epoch. concurrency: problems that a process searches at a time. shard_problems: problems of
-    a shard, which is what a host takes at a time and a file of trees; nothing else depends on it.
+    model: of a base that the run trains; a published one brings its own. grader: of answers in the training trees.
+    frame: of prompts in search. pairs_from: the preference pairs that a round's PPM learns: those of this round
+    (section 3.4.2), or of all rounds so far, where a round has too few of them to learn from. output_in_loss: whether
+    the policy learns what programs printed too. serve_in: dtype of weights in engines; by default as they are stored,
+    that is, as they were trained. ppm_held_out: share of the problems (0 to 1) whose pairs no PPM learns; how it orders
+    them is in its metrics.jsonl after each epoch. concurrency: problems that a process searches at a time.
+    shard_problems: problems of a shard, which is what a host takes at a time and a file of trees; nothing else depends
+    on it.
     """
 
     name: str
@@ -66,17 +70,22 @@ class EvolutionConfig:
     bootstrap: ScriptedConfig | OpenAIConfig = ScriptedConfig()
     base: BaseConfig | PublishedBase = BaseConfig()
     rounds: tuple[Round, ...] = dataclasses.field(default_factory=paper_rounds)
+    grader: Literal["strict", "released"] = "strict"
+    frame: PromptFrame = PLAIN_FRAME
     sampling: Sampling = Sampling()
     sft_rule: SftRule = PAPER_SFT
     pair_rule: PairRule = PAPER_PAIRS
     pairs_from: Literal["round", "all"] = "round"
+    output_in_loss: bool = False
     policy_training: TrainConfig = PAPER_POLICY
     ppm_training: TrainConfig = PAPER_PPM
     ppm_loss: PpmLoss = PAPER_LOSS
+    ppm_head: PpmHead = ZERO_HEAD
     ppm_held_out: float = 0.0
     evaluation: EvaluationPlan = EvaluationPlan()
     engine: EngineConfig = EngineConfig()  # of the policy
     scoring: EngineConfig = EngineConfig()  # of the PPM
+    serve_in: Literal["float32", "bfloat16"] | None = None
     executor: ExecutorConfig = ExecutorConfig()
     concurrency: int = 64
     shard_problems: int = SHARD_PROBLEMS

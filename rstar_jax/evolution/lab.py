@@ -29,6 +29,7 @@ from rstar_jax.inference.config import Metrics, Sampling
 from rstar_jax.inference.engine import Engine, PolicyEngine, PPMEngine
 from rstar_jax.inference.meter import Meter
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.models.decoder import Params
 from rstar_jax.models.store import describe, load_model
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.progress import say
@@ -54,6 +55,7 @@ class Lab:
     graders: Graders
     share: Share = WHOLE
     _metrics: dict[str, Metrics] = dataclasses.field(default_factory=dict)
+    _scoring: tuple[ModelConfig, PPMEngine] | None = None
 
     @functools.cached_property
     def problems(self) -> tuple[list[Problem], list[Problem]]:
@@ -86,13 +88,13 @@ class Lab:
     async def policy(self, round_number: int) -> AsyncIterator[tuple[PolicyProposer, PolicyProposer]]:
         """A round's policy, greedy and sampling (round 0: the base model)."""
         engine = self._engine
-        engine.load(load_model(self.run.policy(round_number), self.mesh)[1])
+        engine.load(self._load(self.run.policy(round_number))[1])
         greedy = dataclasses.replace(self.config.sampling, temperature=0.0)
         async with engine:
             yield self._proposer(engine, greedy), self._proposer(engine, self.config.sampling)
 
     def _proposer(self, engine: PolicyEngine, sampling: Sampling) -> PolicyProposer:
-        return PolicyProposer(engine, self.tokenizer, sampling, self.config.engine.max_length)
+        return PolicyProposer(engine, self.tokenizer, sampling, self.config.engine.max_length, self.config.frame)
 
     def ppm(self, round_number: int) -> contextlib.AbstractAsyncContextManager[PPMScorer]:
         """A round's PPM."""
@@ -100,23 +102,27 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def scorer(self, folder: pathlib.Path) -> AsyncIterator[PPMScorer]:
-        """A model of this run with a scalar head; its settings say how its scores are read."""
-        engine, found = self._scoring_engine, describe(folder)
-        engine.load(load_model(folder, self.mesh)[1])
+        """A model with a scalar head; its settings say how its scores are read. It has a tokenizer of its own."""
+        model, params = self._load(folder)
+        if self._scoring is None or self._scoring[0] != model:
+            engine = self._warmed("ppm", PPMEngine(model, params, self.config.scoring, self.mesh))
+            self._scoring = model, engine
+        engine, squash = self._scoring[1], squash_of(describe(folder).settings)
+        engine.load(params)
         async with engine:
-            yield PPMScorer(engine, self.tokenizer, squash_of(found.settings), overlong=OVERLONG_VALUE)
+            yield PPMScorer(
+                engine, load_tokenizer(folder), squash, overlong=OVERLONG_VALUE, frame=self.config.frame
+            )
 
     @functools.cached_property
     def _engine(self) -> PolicyEngine:
-        params = load_model(self.run.base, self.mesh)[1]
+        model, params = self._load(self.run.base)
         stops, decode = self.tokenizer.stop_ids, self.tokenizer.decode
-        engine = PolicyEngine(self.model_config, params, self.config.engine, stops, self.mesh, decode)
-        return self._warmed("policy", engine)
+        return self._warmed("policy", PolicyEngine(model, params, self.config.engine, stops, self.mesh, decode))
 
-    @functools.cached_property
-    def _scoring_engine(self) -> PPMEngine:
-        params = load_model(self.run.ppm(1), self.mesh)[1]
-        return self._warmed("ppm", PPMEngine(self.model_config, params, self.config.scoring, self.mesh))
+    def _load(self, folder: pathlib.Path) -> tuple[ModelConfig, Params]:
+        """A model as engines serve it."""
+        return load_model(folder, self.mesh, dtype=self.config.serve_in)
 
     def _warmed(self, name: str, engine: EngineT) -> EngineT:
         self._metrics[name] = engine.metrics

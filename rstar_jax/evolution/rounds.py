@@ -14,7 +14,8 @@ from rstar_jax.search.config import SearchConfig
 class Round:
     """Who searches how; what is trained from what is the same in every round.
 
-    number: from 1. proposer: the bootstrap model (round 1), or the policy of the round before. search: its PPM,
+    number: from 1. proposer: the bootstrap model (round 1), the policy of the round before, or "none": the round has
+    the data and the PPM of another run, and only trains a policy (section 4.1, the other base models). search: its PPM,
     where it needs one, is the one of the round before. trees: per problem, with different seeds. escalation: rollouts
     in all for problems that none of their trees has solved, in ascending order. more_trees: further trees, one after
     the other, for problems that are unsolved then (section 3.4.1: "hard" problems are searched once more). stop_solved:
@@ -23,7 +24,7 @@ class Round:
     """
 
     number: int
-    proposer: Literal["bootstrap", "policy"]
+    proposer: Literal["bootstrap", "policy", "none"]
     search: SearchConfig
     trees: int = 1
     escalation: tuple[int, ...] = ()
@@ -41,8 +42,8 @@ class Round:
     @property
     def searchers(self) -> str:
         """The models in its search, as the paper's Table 2 names them."""
-        if self.proposer == "bootstrap":
-            return "bootstrap"
+        if self.proposer != "policy":
+            return {"bootstrap": "bootstrap", "none": "another run"}[self.proposer]
         before = self.number - 1
         return f"SLM-r{before}, PPM-r{before}" if self.search.needs_scorer else f"SLM-r{before}"
 

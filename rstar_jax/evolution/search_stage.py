@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 
+from rstar_jax.errors import InputError
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.rounds import Round
@@ -54,6 +55,11 @@ async def search_problems(lab: Lab, round: Round) -> None:
 async def growing(lab: Lab, round: Round) -> AsyncIterator[Grow]:
     """What grows the trees of a problem in this round; its models are loaded."""
     before = round.number - 1
+    if round.proposer == "none":
+        raise InputError(
+            f"{lab.run.root}: round {round.number} searches nothing, it has the data of another run; "
+            "experiments/start_from.py brings them"
+        )
     async with contextlib.AsyncExitStack() as stack:
         if round.proposer == "bootstrap":
             proposer: Proposer = await stack.enter_async_context(lab.bootstrap())
@@ -68,7 +74,7 @@ async def grow(
 ) -> Sequence[Tree]:
     """The trees of a problem; while none of them has solved it, each gets more rollouts, then there are more trees
     (sections 3.4.1, 3.4.2)."""
-    grader, seed = lab.graders.strict, lab.config.seed
+    grader, seed = getattr(lab.graders, lab.config.grader), lab.config.seed
 
     async def plant(index: int) -> Tree:
         return await search(problem, round.search, proposer, lab.executor, grader, scorer, seed, index)
@@ -98,7 +104,8 @@ def fingerprint(config: EvolutionConfig, run: RunDir, round: Round) -> str:
     del what["budget"]  # on it depends which problems have trees, and no tree
     parts = [
         json.dumps(what, sort_keys=True),
-        json.dumps(dataclasses.asdict(config.sampling), sort_keys=True),
+        json.dumps([dataclasses.asdict(config.sampling), config.grader, dataclasses.asdict(config.frame)]),
+        str(config.serve_in),
         json.dumps(dataclasses.asdict(config.bootstrap), sort_keys=True) if round.number == 1 else "",
         str(config.seed),
         *(sha256_of(model / "run.json") for model in models if round.number > 1 and (model / "run.json").exists()),

@@ -91,7 +91,8 @@ def fit_policy(lab: Lab, round: Round) -> None:
     if is_finished(folder):
         return
     rows, config = read_jsonl(lab.run.data(round.number) / "sft.jsonl"), _seeded(lab, lab.config.policy_training)
-    data = pack_sft(tokenise_sft(rows, lab.tokenizer), config.row_length, config.seed)
+    examples = tokenise_sft(rows, lab.tokenizer, lab.config.output_in_loss)
+    data = pack_sft(examples, config.row_length, config.seed)
     base = load_model(lab.run.base, lab.mesh)[1]
     train_policy(data, lab.model_config, folder, lab.tokenizer, init=base, config=config)
 
@@ -105,7 +106,17 @@ def fit_ppm(lab: Lab, round: Round) -> None:
     sides = split_pairs((row for file in files for row in read_jsonl(file)), lab.config.ppm_held_out, lab.config.seed)
     data, judged = (pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed) for rows in sides)
     policy, held_out = load_model(lab.run.policy(round.number), lab.mesh)[1], judged if judged.n_rows else None
-    train_ppm(data, lab.model_config, folder, lab.tokenizer, init=policy, config=config, rule=rule, held_out=held_out)
+    train_ppm(
+        data,
+        lab.model_config,
+        folder,
+        lab.tokenizer,
+        init=policy,
+        config=config,
+        rule=rule,
+        head=lab.config.ppm_head,
+        held_out=held_out,
+    )
 
 
 def _seeded(lab: Lab, config):

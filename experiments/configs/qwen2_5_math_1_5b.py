@@ -1,0 +1,18 @@
+"""Qwen2.5-Math-1.5B, trained once on what the 7B run has found in round 4, and guided by its PPM (section 4.1).
+
+    python experiments/start_from.py --config qwen2_5_math_1_5b --other runs/qwen2_5_math_7b-s0
+    python experiments/evolve.py --config qwen2_5_math_1_5b
+
+`qwen2_5_math_1_5b:released` has the settings of the authors' code.
+Hardware: as `qwen2_5_math_7b.py`. Not run by us.
+"""
+
+from rstar_jax.evolution import presets
+from rstar_jax.evolution.config import EvolutionConfig
+
+BASE = "Qwen/Qwen2.5-Math-1.5B"
+
+
+def config(seed: int = 0, preset: presets.Preset = "paper") -> EvolutionConfig:
+    whole = {"paper": presets.paper, "released": presets.released}[preset]
+    return presets.derived(whole("qwen2_5_math_1_5b, " + preset, BASE, seed))
