@@ -48,7 +48,7 @@ class DriveFlags(Flags):
       mesh: for training, over the devices of all hosts.
       search_mesh: of an engine, over the devices of one host.
       alone: variables, as NAME=VALUE ..., for the processes that use the chips of their own host only; a TPU slice
-        needs some (`launch/README.md`).
+        needs some (`launch/on_host.sh`).
       attempts: of a stage on this host.
       poll_seconds: between looks at the run directory while others work.
       ray_hosts, ray_resources: of `search_cluster.py`, whose --hosts and --resources they are.

@@ -7,6 +7,8 @@
 # The stamp goes before anything is changed and comes back last: without one, whatever lies in .venv is taken for a
 # broken attempt.
 
+source "$(dirname "${BASH_SOURCE[0]}")/say.sh"
+
 prepare_environment() {
     local root=$1 extra=${2:-}
     is_installed "$root" "$extra" && return
@@ -95,19 +97,4 @@ show_progress() {
          /^ *(Downloading|Processing) / { sub(/.*\//, "", $2); print "  " $2; fflush() }
          /^ *Using cached / { print "  " $3; fflush() }
          /^Installing collected packages/ { print "  unpacking all of them"; fflush() }'
-}
-
-say() {
-    echo "$*" >&2
-}
-
-# fail WORDS... [EXIT CODE]: the last word, if it is a number, is the exit code.
-fail() {
-    local code=2
-    if [[ "${!#}" =~ ^[0-9]+$ ]]; then
-        code=${!#}
-        set -- "${@:1:$#-1}"
-    fi
-    say "$*"
-    exit "$code"
 }
