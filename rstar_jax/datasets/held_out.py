@@ -6,10 +6,7 @@ The released training holds out random pairs, so that pairs of one problem are o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
 
-from rstar_jax.errors import InputError
 from rstar_jax.trajectory.tags import ASSISTANT, USER
 
 _OLDER_LEAD_IN = "Let's write a program."  # stands behind the question in some of the released pairs
@@ -24,21 +21,3 @@ def is_held_out(question: str, share: float, seed: int = 0) -> bool:
     """Whether a question is among the held-out `share` (0 to 1): a function of its text and the seed alone."""
     digest = hashlib.blake2b(f"{seed}\x1f{question.strip()}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) < share * 2**64
-
-
-def split_pairs(
-    rows: Iterable[Mapping[str, Any]], share: float, seed: int = 0
-) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Preference pairs to train on, and those of the held-out questions, both in order.
-
-    Raises InputError: pairs that name one problem have prompts with different questions, so that it could be on both
-    sides.
-    """
-    sides: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] = ([], [])
-    question: dict[str, str] = {}
-    for row in rows:
-        asked, problem = question_of(row["prompt"]), row.get("problem")
-        if problem is not None and question.setdefault(problem, asked) != asked:
-            raise InputError(f"pairs of problem {problem!r} ask different questions; they cannot be held out together")
-        sides[is_held_out(asked, share, seed)].append(row)
-    return sides

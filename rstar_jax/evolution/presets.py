@@ -5,7 +5,8 @@ models: one round of training on the data that another run has found (section 4.
 
 Ours, in all of them, as neither paper nor code says anything:
   seed            of the config
-  engines         pages of 64 tokens and dispatches of hundreds of rows, which TPUs like; bfloat16 weights
+  engines         pages of 64 tokens and dispatches of hundreds of rows, which TPUs like; bfloat16 weights; a fifth of a
+                  chip's memory for the pages of each, so that policy and PPM of 7B fit on four v5e chips
   concurrency     256 problems a host: enough that an engine decodes full batches
   executor        5 s of CPU and 1 GB for a step (the released code has 30 s on the clock and no limit of memory)
   optimizer       see `training.optimizer`; float32 master weights, bfloat16 computation
@@ -38,7 +39,7 @@ BOOTSTRAP = "deepseek-ai/DeepSeek-Coder-V2-Instruct"
 BOOTSTRAP_SERVER = "http://localhost:8000/v1"
 TRAIN_FILE, TEST_FILE = "data/problems.jsonl", "data/math500.json"
 _ENGINE = EngineConfig(
-    max_length=4096, page_size=64, block=64, memory_fraction=0.3, tokens=(256, 1024), rows=(64, 256), decode_steps=16
+    max_length=4096, page_size=64, block=64, memory_fraction=0.2, tokens=(256, 1024), rows=(64, 256), decode_steps=16
 )
 
 

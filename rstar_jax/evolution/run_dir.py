@@ -3,6 +3,7 @@
     config.json  problems/{train,test}.jsonl  base/  report/
     roundN/trees/shard-*.parquet   the search
     roundN/data/{sft,pairs,selection}.jsonl
+    roundN/tokens/{policy,ppm}     the same in tokens, as they are learned
     roundN/policy  roundN/ppm      models; roundN/{orm,pqm} where they are compared (Table 8)
     roundN/evaluation/NAME/        one per pair of policy and PPM
 """
@@ -67,6 +68,10 @@ class RunDir:
 
     def has_data(self, number: int) -> bool:
         return self.data_counts(number).exists()
+
+    def tokens(self, number: int, job: str) -> pathlib.Path:
+        """A round's data as they are learned: "policy" or "ppm"."""
+        return self.round(number) / "tokens" / job
 
     def policy(self, number: int) -> pathlib.Path:
         """Round 0 is the base model."""

@@ -19,10 +19,8 @@ import pathlib
 import jax
 
 from rstar_jax.datasets.build import build
-from rstar_jax.datasets.held_out import split_pairs
 from rstar_jax.datasets.outcomes import by_problem
-from rstar_jax.datasets.packing import pack_sft, tokenise_sft
-from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
+from rstar_jax.datasets.tokenise import Split, TokeniseConfig, tokenise_files
 from rstar_jax.errors import InputError
 from rstar_jax.evolution.base_model import PublishedBase, import_base, train_base
 from rstar_jax.evolution.lab import Lab
@@ -90,9 +88,9 @@ def fit_policy(lab: Lab, round: Round) -> None:
     folder = lab.run.policy(round.number)
     if is_finished(folder):
         return
-    rows, config = read_jsonl(lab.run.data(round.number) / "sft.jsonl"), _seeded(lab, lab.config.policy_training)
-    examples = tokenise_sft(rows, lab.tokenizer, lab.config.output_in_loss)
-    data = pack_sft(examples, config.row_length, config.seed)
+    config = _seeded(lab, lab.config.policy_training)
+    settings = TokeniseConfig("policy", config.row_length, lab.config.output_in_loss, seed=config.seed)
+    data = _tokenised(lab, round, [lab.run.data(round.number) / "sft.jsonl"], settings).train
     base = load_model(lab.run.base, lab.mesh)[1]
     train_policy(data, lab.model_config, folder, lab.tokenizer, init=base, config=config)
 
@@ -101,22 +99,27 @@ def fit_ppm(lab: Lab, round: Round) -> None:
     folder = lab.run.ppm(round.number)
     if is_finished(folder):
         return
+    config = _seeded(lab, lab.config.ppm_training)
     files = [lab.run.data(number) / "pairs.jsonl" for number in lab.config.pair_rounds(round.number)]
-    config, rule = _seeded(lab, lab.config.ppm_training), lab.config.ppm_loss
-    sides = split_pairs((row for file in files for row in read_jsonl(file)), lab.config.ppm_held_out, lab.config.seed)
-    data, judged = (pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed) for rows in sides)
-    policy, held_out = load_model(lab.run.policy(round.number), lab.mesh)[1], judged if judged.n_rows else None
+    settings = TokeniseConfig("ppm", config.row_length, held_out=lab.config.ppm_held_out, seed=config.seed)
+    data = _tokenised(lab, round, files, settings)
     train_ppm(
-        data,
+        data.train,
         lab.model_config,
         folder,
         lab.tokenizer,
-        init=policy,
+        init=load_model(lab.run.policy(round.number), lab.mesh)[1],
         config=config,
-        rule=rule,
+        rule=lab.config.ppm_loss,
         head=lab.config.ppm_head,
-        held_out=held_out,
+        held_out=data.held_out if data.held_out.n_rows else None,
     )
+
+
+def _tokenised(lab: Lab, round: Round, files: list[pathlib.Path], settings: TokeniseConfig) -> Split:
+    """On disk, as millions of examples do not fit into memory. One process writes, the others read."""
+    folder = lab.run.tokens(round.number, settings.job)
+    return first_alone(lambda: tokenise_files(files, folder, lab.tokenizer, settings))
 
 
 def _seeded(lab: Lab, config):

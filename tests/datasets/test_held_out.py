@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rstar_jax.datasets.baselines import orm_rows
-from rstar_jax.datasets.held_out import is_held_out, question_of, split_pairs
+from rstar_jax.datasets.held_out import is_held_out, question_of
 from rstar_jax.datasets.pairs import pair_rows
-from rstar_jax.errors import InputError
 from rstar_jax.trajectory.prompts import RELEASED_SEARCH_FRAME, policy_prompt
 
 PLAN = {"a": {"b": {"r": True}, "c": {"w": False, "v": True}}, "d": {"x": False}}
@@ -24,26 +23,26 @@ def rows(grow) -> list[dict]:
     return made
 
 
+def held_out(rows: list[dict], share: float, seed: int = 0) -> set[str]:
+    """Problems with a pair that is held out."""
+    return {row["problem"] for row in rows if is_held_out(question_of(row["prompt"]), share, seed)}
+
+
 def test_no_problem_is_on_both_sides(rows) -> None:
     assert {row["kind"] for row in rows} == {"step", "final"}
     assert len({row["prompt"] for row in rows}) > 60  # steps of several depths
-    train, held_out = split_pairs(rows, 0.3, seed=5)
-    assert sorted(map(id, train + held_out)) == sorted(map(id, rows))
-    sides = [{row["problem"] for row in side} for side in (train, held_out)]
-    assert all(sides)
-    assert not sides[0] & sides[1]
-    assert 5 <= len(sides[1]) <= 31
-    assert split_pairs(rows, 0.3, seed=5) == (train, held_out)
-    assert split_pairs(rows, 0.3, seed=6)[1] != held_out
+    out = held_out(rows, 0.3, seed=5)
+    trained = {row["problem"] for row in rows if not is_held_out(question_of(row["prompt"]), 0.3, 5)}
+    assert len(out | trained) == 60
+    assert not out & trained
+    assert 5 <= len(out) <= 31
+    assert held_out(rows, 0.3, seed=6) != out
 
 
 def test_a_share_of_none_or_of_nearly_all(rows) -> None:
-    assert split_pairs(rows, 0.0) == (rows, [])
-    assert split_pairs(rows, 1.0) == ([], rows)
-    small, large = (
-        {row["problem"] for row in split_pairs(rows, share)[1]} for share in (0.2, 0.5)
-    )
-    assert small < large  # a larger share only adds problems
+    assert held_out(rows, 0.0) == set()
+    assert len(held_out(rows, 1.0)) == 60
+    assert held_out(rows, 0.2) < held_out(rows, 0.5)  # a larger share only adds problems
 
 
 def test_the_policys_and_the_ppms_data_are_split_alike() -> None:
@@ -57,10 +56,3 @@ def test_the_policys_and_the_ppms_data_are_split_alike() -> None:
         ):
             assert question_of(prompt) == question.strip()
             assert is_held_out(question_of(prompt), 0.4) == is_held_out(question, 0.4)
-
-
-def test_one_problem_with_two_questions_is_refused() -> None:
-    rows = [{"prompt": policy_prompt(question), "problem": "p"} for question in ("What?", "Why?")]
-    with pytest.raises(InputError, match="problem 'p' ask different questions"):
-        split_pairs(rows, 0.5)
-    assert sum(map(len, split_pairs([{"prompt": row["prompt"]} for row in rows], 0.5))) == 2

@@ -106,7 +106,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
     assert whole.returncode == 0, err[-3000:]
     assert "Table 2" in out
     expected = contents(tmp_path / "whole")
-    assert len(expected) == 2 + 4 + 12 + 1
+    assert len(expected) == 2 + 4 + 16 + 1
     parts = "trees/parts/*/*"
     stages = [f"round1/{parts}", "base/run.json", "round1/ppm/run.json", f"round2/{parts}", "round4/policy"]
     for stage in stages:

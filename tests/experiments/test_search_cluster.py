@@ -1,0 +1,91 @@
+"""The search of a round on a real Ray cluster, with real programs run: hosts are killed and hang on the way."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXPERIMENTS = ROOT / "experiments"
+CONFIG = """
+import dataclasses, runpy
+def config(seed=0):
+    whole = runpy.run_path({cpu!r})["config"](seed)
+    problems = dataclasses.replace(whole.problems, train_per_level={per_level}, test_per_level=1)
+    executor = dataclasses.replace(whole.executor, wall_seconds=60.0)  # two hosts and a test share two cores here
+    return dataclasses.replace(whole, problems=problems, executor=executor, shard_problems=10, concurrency=4)
+"""
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Of a cluster of a head and two workers, each with room for one actor."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        started.add_node(num_cpus=1, resources={"place": 1})
+    yield started.address
+    started.shutdown()
+
+
+def script(name: str, config: pathlib.Path, folder: pathlib.Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(EXPERIMENTS / name), "--config", str(config), "--run-dir", str(folder), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def actors() -> list[int]:
+    """Processes of actors, oldest first."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "create_time", "status"]):
+        line = process.info["cmdline"]
+        if line and line[0].startswith("ray::_Host") and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append((process.info["create_time"], process.pid))
+    return [pid for _, pid in sorted(found)]
+
+
+def shards(folder: pathlib.Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted((folder / "round1" / "trees").glob("shard-*.parquet"))}
+
+
+@pytest.mark.slow
+def test_two_kills_and_a_hang_leave_the_trees_of_one_machine(tmp_path, address) -> None:
+    """200 problems and more of the built-in example, each once, as on one machine."""
+    config = tmp_path / "small.py"
+    config.write_text(CONFIG.format(cpu=str(EXPERIMENTS / "configs" / "cpu.py"), per_level=6))
+    alone = script("run_stage.py", config, tmp_path / "one", "--stage", "search", "--round", "1")
+    assert alone.wait(timeout=900) == 0, alone.communicate()[0][-3000:]
+    expected = shards(tmp_path / "one")
+    assert len(expected) >= 20
+
+    options = ("--round", "1", "--hosts", "2", "--resources", "CPU=0.5", "place=1", "--address", address)
+    search = script("search_cluster.py", config, tmp_path / "many", *options, "--stall-minutes", "0.5")
+
+    def until(condition) -> None:
+        deadline = time.monotonic() + 600
+        while not condition():
+            assert search.poll() is None, search.communicate()[0][-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    until(lambda: len(shards(tmp_path / "many")) >= 2)
+    first, second = actors()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: len(actors()) == 2 and first not in actors() and len(shards(tmp_path / "many")) >= 6)
+    os.kill(next(pid for pid in actors() if pid != second), signal.SIGKILL)
+    until(lambda: len(actors()) == 2 and len(shards(tmp_path / "many")) >= 10)
+    os.kill(second, signal.SIGSTOP)
+    output = search.communicate(timeout=900)[0]
+    assert search.returncode == 0, output[-3000:]
+    assert shards(tmp_path / "many") == expected
+    failures = (tmp_path / "many" / "failures.jsonl").read_text()
+    assert failures.count("its host was lost") >= 2
+    assert "no problem finished within 30 s" in failures
