@@ -31,7 +31,8 @@ from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.search_stage import growing, shards_of
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.models.sharding import make_mesh
-from rstar_jax.search.cluster import ClusterConfig, Trouble, import_ray, search
+from rstar_jax.search.cluster import ClusterConfig, Trouble, search
+from rstar_jax.search.members import import_ray
 from rstar_jax.search.progress import say
 from rstar_jax.search.runner import Grow
 
@@ -67,6 +68,14 @@ def read_resources(texts: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
+def round_of(config: EvolutionConfig, number: int) -> Round:
+    """Raises InputError."""
+    found = {round.number: round for round in config.rounds}
+    if number not in found:
+        raise InputError(f"{config.name} has rounds {', '.join(map(str, found))}, no round {number}")
+    return found[number]
+
+
 @contextlib.asynccontextmanager
 async def open_grow(
     config: EvolutionConfig, run: RunDir, round: Round, mesh: tuple[int, int, int]
@@ -81,12 +90,16 @@ def go() -> None:
     flags = tyro.cli(ClusterFlags, description=__doc__)
     ray, config = import_ray(), checked_config(flags)
     run = RunDir(run_dir(flags).root.absolute())  # actors may have another current folder
-    if not 1 <= flags.round <= len(config.rounds):
-        raise InputError(f"{config.name} has rounds 1 to {len(config.rounds)}, no round {flags.round}")
-    round, cluster = config.rounds[flags.round - 1], ClusterConfig(
-        flags.hosts, read_resources(flags.resources), flags.attempts, 60 * flags.stall_minutes, config.concurrency
+    round = round_of(config, flags.round)
+    cluster = ClusterConfig(
+        flags.hosts,
+        read_resources(flags.resources),
+        attempts=flags.attempts,
+        stall_seconds=60 * flags.stall_minutes,
+        concurrency=config.concurrency,
     )
-    found = shards_of(config, run, load_problems(run, config.problems, config.seed)[0], round)
+    problems = load_problems(run, config.problems, config.seed)[0]
+    found = shards_of(config, run, problems, round, flags.hosts)
     paths = os.pathsep.join((str(pathlib.Path(__file__).parent), os.environ.get("PYTHONPATH", "")))
     ray.init(address=flags.address, runtime_env={"env_vars": {"PYTHONPATH": paths}}, log_to_driver=False)
     grow = functools.partial(open_grow, config, run, round, flags.mesh)

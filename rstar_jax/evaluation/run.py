@@ -114,6 +114,7 @@ async def evaluate(
     await run_problems(
         problems, config, proposer_greedy, proposer_sample, scorer, executor, graders, out_dir, on_problem
     )
+    write_table(problems, out_dir)
     found = collected(problems, config, out_dir)
     assert found is not None
     return found
@@ -142,7 +143,7 @@ async def run_problems(
 
 
 def collected(problems: Sequence[Problem], config: EvaluationConfig, out_dir: AnyPath) -> EvaluationResult | None:
-    """What an evaluation has come to, in one file too; None while problems are missing.
+    """What an evaluation has come to; None while problems are missing.
 
     Raises InputError: there is an evaluation with other settings.
     """
@@ -150,12 +151,22 @@ def collected(problems: Sequence[Problem], config: EvaluationConfig, out_dir: An
     if not (folder / "evaluation.json").exists():
         return None
     _claim(folder, config)
+    rows = _rows(problems, folder)
+    return None if rows is None else collect(problems, rows)
+
+
+def write_table(problems: Sequence[Problem], out_dir: AnyPath) -> None:
+    """`trajectories.parquet`, once no problem is missing."""
+    path = local_path(out_dir) / "trajectories.parquet"
+    if not path.exists() and (rows := _rows(problems, path.parent)) is not None:
+        write_rows(path, rows)
+
+
+def _rows(problems: Sequence[Problem], folder: pathlib.Path) -> list[TrajectoryRow] | None:
     parts = Parts(folder / "parts")
     if len(parts.done(problems)) < len(problems):
         return None
-    rows = [row for problem in problems for row in parts.read(problem)]
-    write_rows(folder / "trajectories.parquet", rows)
-    return collect(problems, rows)
+    return [row for problem in problems for row in parts.read(problem)]
 
 
 async def _run_missing(

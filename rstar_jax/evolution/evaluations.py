@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.results import Parts
-from rstar_jax.evaluation.run import EvaluationConfig, Method, collected, run_problems
+from rstar_jax.evaluation.run import EvaluationConfig, Method, collected, run_problems, write_table
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.run_dir import RunDir
+from rstar_jax.problems.problem import Problem
 from rstar_jax.search.progress import make_progress
 
 BASE = 0  # the "round" of the base model
@@ -62,8 +64,11 @@ def evaluations_of(config: EvolutionConfig, number: int) -> tuple[Evaluation, ..
 async def evaluate_round(lab: Lab, number: int) -> None:
     """Evaluate on this process's share of the problems what is not evaluated yet."""
     for evaluation in evaluations_of(lab.config, number):
-        if result_of(lab, evaluation) is None:
-            await _evaluate(lab, evaluation)
+        parts = Parts(evaluation.folder(lab.run) / "parts")
+        mine = lab.problems[1][lab.share.index :: lab.share.of]
+        if len(parts.done(mine)) < len(mine):
+            await _evaluate(lab, evaluation, mine)
+        write_table(lab.problems[1], evaluation.folder(lab.run))
 
 
 def result_of(lab: Lab, evaluation: Evaluation) -> EvaluationResult | None:
@@ -76,8 +81,7 @@ def is_over(run: RunDir, evaluation: Evaluation, n_problems: int) -> bool:
     return Parts(evaluation.folder(run) / "parts").count() >= n_problems
 
 
-async def _evaluate(lab: Lab, evaluation: Evaluation) -> None:
-    problems = lab.problems[1][lab.share.index :: lab.share.of]
+async def _evaluate(lab: Lab, evaluation: Evaluation, problems: Sequence[Problem]) -> None:
     async with contextlib.AsyncExitStack() as stack:
         greedy, sampling = await stack.enter_async_context(lab.policy(evaluation.policy))
         ppm = evaluation.ppm

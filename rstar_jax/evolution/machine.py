@@ -73,11 +73,11 @@ def stages_of(config: EvolutionConfig) -> tuple[Stage, ...]:
 
 
 def is_done(config: EvolutionConfig, run: RunDir, stage: Stage) -> bool:
-    """Told from the names of files, so it is quick for any number of problems."""
+    """Told from names and footers of files, so it is quick for any number of problems."""
     number = stage.round
     match stage.name:
         case "search":
-            return run.has_data(number) or shards.is_over(run.trees(number))
+            return run.has_data(number) or shards.is_over(run.trees(number), _round(config, number).budget)
         case "data":
             return run.has_data(number)
         case "base":
@@ -107,23 +107,24 @@ async def run_stage(lab: Lab, stage: Stage) -> None:
     """
     order = stages_of(lab.config)
     if stage not in order:
-        raise InputError(f"{lab.config.name} has no {stage}; its rounds are 1 to {len(lab.config.rounds)}")
+        numbers = ", ".join(str(round.number) for round in lab.config.rounds)
+        raise InputError(f"{lab.config.name} has no {stage}; its rounds are {numbers}")
     for before in order[: order.index(stage)]:
         if not is_done(lab.config, lab.run, before):
             raise InputError(f"{lab.run.root}: {stage} comes after {before}, which is not over")
     await _WORK[stage.name](lab, stage.round)
 
 
-def _round(lab: Lab, number: int) -> Round:
-    return next(round for round in lab.config.rounds if round.number == number)
+def _round(config: EvolutionConfig, number: int) -> Round:
+    return next(round for round in config.rounds if round.number == number)
 
 
 async def _search(lab: Lab, number: int) -> None:
-    await search_problems(lab, _round(lab, number))
+    await search_problems(lab, _round(lab.config, number))
 
 
 async def _data(lab: Lab, number: int) -> None:
-    stages.build_data(lab, _round(lab, number))
+    stages.build_data(lab, _round(lab.config, number))
 
 
 async def _base(lab: Lab, number: int) -> None:
@@ -131,11 +132,11 @@ async def _base(lab: Lab, number: int) -> None:
 
 
 async def _policy(lab: Lab, number: int) -> None:
-    stages.fit_policy(lab, _round(lab, number))
+    stages.fit_policy(lab, _round(lab.config, number))
 
 
 async def _ppm(lab: Lab, number: int) -> None:
-    stages.fit_ppm(lab, _round(lab, number))
+    stages.fit_ppm(lab, _round(lab.config, number))
 
 
 async def _report(lab: Lab, number: int) -> None:

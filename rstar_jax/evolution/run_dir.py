@@ -23,7 +23,8 @@ from rstar_jax.files import read_json, write_json
 _FREE_OF_THE_EXECUTOR = ("cells", "snapshots", "snapshot_mb", "require_sandbox")
 # Fields on which no result depends; and a round's budget, which may be raised until the round has built its data.
 _BUDGET = re.compile(r"rounds\[\d+\]\.budget\..*")
-_FREE = ("concurrency", "shard_problems", "name", *(f"executor.{name}" for name in _FREE_OF_THE_EXECUTOR))
+_FREE_OF_THE_RUN = ("concurrency", "shard_problems", "name", "bootstrap.base_url")
+_FREE = (*_FREE_OF_THE_RUN, *(f"executor.{name}" for name in _FREE_OF_THE_EXECUTOR))
 
 
 @dataclasses.dataclass(frozen=True)

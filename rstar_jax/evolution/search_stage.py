@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from rstar_jax.errors import InputError
 from rstar_jax.evolution.config import EvolutionConfig
@@ -26,11 +27,17 @@ from rstar_jax.search.shards import Shard
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import Tree
 
+_SHARDS_PER_PROCESS = 4  # at least, so that hosts are done at about the same time
+
 
 async def search_problems(lab: Lab, round: Round) -> None:
     """Search this process's share of the training problems, unless the round is past that."""
     folder, start = lab.run.trees(round.number), time.monotonic()
     if lab.run.has_data(round.number):
+        return
+    mine = shards_of(lab.config, lab.run, lab.problems[0], round, lab.share.of)[lab.share.index :: lab.share.of]
+    if len(shards.survey(mine)) == len(mine):
+        _say_if_others_are_at_work(lab, round)
         return
     async with growing(lab, round) as grow:
         meter = lab.meter()
@@ -44,10 +51,13 @@ async def search_problems(lab: Lab, round: Round) -> None:
             status=meter,
             budget=round.budget,
             share=lab.share,
-            shard_problems=lab.config.shard_problems,
         )
     lab.note(round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start})
-    if not shards.is_over(folder):
+    _say_if_others_are_at_work(lab, round)
+
+
+def _say_if_others_are_at_work(lab: Lab, round: Round) -> None:
+    if not shards.is_over(lab.run.trees(round.number), round.budget):
         say(f"round {round.number} search: share {lab.share} is done; those of other processes are not yet")
 
 
@@ -92,9 +102,15 @@ async def grow(
     return trees
 
 
-def shards_of(config: EvolutionConfig, run: RunDir, problems: Sequence[Problem], round: Round) -> list[Shard]:
-    """Of a round's search, which is begun if it was not. Raises InputError as `shards.begin`."""
-    return shards.begin(run.trees(round.number), problems, fingerprint(config, run, round), config.shard_problems)
+def shards_of(
+    config: EvolutionConfig, run: RunDir, problems: Sequence[Problem], round: Round, processes: int = 1
+) -> list[Shard]:
+    """Of a round's search, which is begun if it was not; small enough that each of some processes gets several.
+
+    Raises InputError as `shards.begin`.
+    """
+    size = max(1, min(config.shard_problems, len(problems) // (_SHARDS_PER_PROCESS * processes)))
+    return shards.begin(run.trees(round.number), problems, fingerprint(config, run, round), size)
 
 
 def fingerprint(config: EvolutionConfig, run: RunDir, round: Round) -> str:
@@ -106,8 +122,13 @@ def fingerprint(config: EvolutionConfig, run: RunDir, round: Round) -> str:
         json.dumps(what, sort_keys=True),
         json.dumps([dataclasses.asdict(config.sampling), config.grader, dataclasses.asdict(config.frame)]),
         str(config.serve_in),
-        json.dumps(dataclasses.asdict(config.bootstrap), sort_keys=True) if round.number == 1 else "",
+        json.dumps(_what(config.bootstrap), sort_keys=True) if round.number == 1 else "",
         str(config.seed),
         *(sha256_of(model / "run.json") for model in models if round.number > 1 and (model / "run.json").exists()),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _what(bootstrap: Any) -> dict[str, Any]:
+    """A bootstrap model's settings without where it is served."""
+    return {name: value for name, value in dataclasses.asdict(bootstrap).items() if name != "base_url"}

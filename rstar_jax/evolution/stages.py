@@ -46,7 +46,7 @@ def build_data(lab: Lab, round: Round) -> None:
     number, searched = round.number, lab.run.trees(round.number)
     if lab.run.has_data(number):
         return
-    if not shards.is_over(searched):
+    if not shards.is_over(searched, round.budget):
         raise InputError(f"{searched}: the search of round {number} is not over")
     left_out = shards.write_left_out(searched, shards_of(lab.config, lab.run, lab.problems[0], round))
     if left_out:

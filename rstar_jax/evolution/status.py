@@ -21,10 +21,10 @@ import tyro
 from rstar_jax.errors import InputError, run_main
 from rstar_jax.evolution.failures import read_failures
 from rstar_jax.evolution.run_dir import RunDir
-from rstar_jax.files import iterate_jsonl, read_json, whole_lines
+from rstar_jax.files import count_lines, read_json, whole_lines
 from rstar_jax.problems.problem import LEVELS
 from rstar_jax.search import shards
-from rstar_jax.search.store import Summary, read_summary
+from rstar_jax.search.store import NoSuchFile, Summary, read_summary
 
 _RECENT = 200  # finished problems that a rate is taken from
 _STEPS = 20  # logged training steps that a rate is taken from
@@ -90,7 +90,7 @@ def read_status(root: pathlib.Path, clock: Callable[[], float] = time.time) -> S
         raise InputError(f"{root}: no run there (it has no config.json)")
     config = read_json(run.config)
     train = run.problems / "train.jsonl"
-    total = sum(1 for _ in iterate_jsonl(train)) if train.exists() else 0
+    total = count_lines(train) if train.exists() else 0
     return Status(
         config["name"],
         config["seed"],
@@ -134,17 +134,17 @@ def _round(run: RunDir, number: int, total: int) -> RoundStatus:
 def _search(folder: pathlib.Path, total: int, finished: bool) -> Search:
     parts = sorted((folder / shards.PARTS).glob("*/*.parquet"))  # before the shards, into which they go
     found = sum(_summaries([*shards.shard_files(folder), *parts]), Summary())
-    over = finished or shards.is_over(folder)
+    over = finished or shards.n_shards(folder) == len(shards.shard_files(folder))
     state = "done" if over else "begun" if (folder / shards.RUN).exists() else "waiting"
     levels = {level: found.levels.get(level, (0, 0)) for level in LEVELS}
-    left_out = total - found.problems if over else 0
+    left_out = total - found.problems if over and (folder / shards.RUN).exists() else 0
     return Search(state, found.problems, total, _search_rate(folder, parts), left_out, levels)
 
 
 def _summaries(files: Iterable[pathlib.Path]) -> Iterator[Summary]:
     """Those of parts that have just been merged away are left out."""
     for file in files:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(NoSuchFile):
             yield read_summary(file)
 
 
@@ -200,6 +200,8 @@ def render(status: Status) -> str:
 def _searched(search: Search) -> str:
     if search.state == "waiting":
         return "waiting"
+    if search.state == "done" and not search.done:
+        return "in another run"
     solved = sum(solved for _, solved in search.levels.values())
     parts = [f"{search.done:,} of {search.total:,} problems, {_share(solved, search.done)} solved"]
     levels = [f"{level} {_share(solved, done)} of {done:,}" for level, (done, solved) in search.levels.items() if done]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from rstar_jax.files import read_json, write_json
 
+LEDGERS = "spent"
 _SECONDS_BETWEEN_WRITES = 10.0
 
 
@@ -37,13 +39,24 @@ NO_LIMIT = Budget()
 
 
 class Spent:
-    """The ledger of one process. A kill loses its last seconds, and no tokens: those are counted from the trees."""
+    """The ledger of one process in the folder of a search. A kill loses its last seconds, and no tokens: those are
+    counted from the trees. Hours are those of whoever has searched longest, so it may change who searches."""
 
-    def __init__(self, path: pathlib.Path, tokens: int = 0, clock: Callable[[], float] = time.monotonic):
-        """path: of the file. tokens: of the problems that are finished already."""
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        name: str,
+        budget: Budget = NO_LIMIT,
+        *,
+        tokens: int = 0,
+        processes: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """budget: of all `processes` together. tokens: of this one's problems that are finished already."""
         self.tokens = tokens
-        self._path, self._clock = path, clock
-        self._before = float(read_json(self._path)["seconds"]) if self._path.exists() else 0.0
+        self._budget, self._own, self._clock = budget, budget.divided(processes), clock
+        self._path = folder / LEDGERS / f"{name}.json"
+        self._before = max((float(ledger["seconds"]) for ledger in _ledgers(folder)), default=0.0)
         self._started = self._written = clock()
 
     @property
@@ -57,9 +70,21 @@ class Spent:
             self.write()
 
     def write(self) -> None:
+        """With the budget, if it has stopped this process."""
         self._written = self._clock()
-        write_json(self._path, {"seconds": round(self.seconds, 1), "tokens": self.tokens})
+        row: dict[str, Any] = {"seconds": round(self.seconds, 1), "tokens": self.tokens}
+        write_json(self._path, row | ({"stopped_by": dataclasses.asdict(self._budget)} if self.is_spent() else {}))
 
-    def reaches(self, budget: Budget) -> bool:
+    def is_spent(self) -> bool:
+        budget = self._own
         over_tokens = budget.tokens is not None and self.tokens >= budget.tokens
         return over_tokens or (budget.hours is not None and self.seconds >= 3600 * budget.hours)
+
+
+def stopped_by(folder: pathlib.Path) -> list[Budget]:
+    """Budgets that have stopped a process of the search in the folder."""
+    return [Budget(**ledger["stopped_by"]) for ledger in _ledgers(folder) if "stopped_by" in ledger]
+
+
+def _ledgers(folder: pathlib.Path) -> Iterator[dict[str, Any]]:
+    return map(read_json, sorted((folder / LEDGERS).glob("*.json")))

@@ -106,21 +106,18 @@ async def run(
     stays.
     """
     mine = shards.begin(folder, problems, fingerprint, shard_problems)[share.index :: share.of]
-    complete = {shard.number for shard in mine if shards.is_complete(shard)}
+    complete = shards.survey(mine)
     missing = [shard for shard in mine if shard.number not in complete]
     if not missing:
         return
-    spent = Spent(
-        files.local_path(folder) / "spent" / f"{share}.json",
-        sum(store.read_summary(shard.file).tokens for shard in mine if shard.number in complete),
-    )
-    own = budget.divided(share.of)
+    before = sum(summary.tokens for summary in complete.values())
+    spent = Spent(files.local_path(folder), str(share), budget, tokens=before, processes=share.of)
     progress = make_progress(sum(len(shard.problems) for shard in mine), label=label, status=status)
-    progress.skip(sum(len(shard.problems) for shard in mine if shard.number in complete))
+    progress.skip(sum(summary.problems for summary in complete.values()))
     searcher = Searcher(
         grow,
         concurrency,
-        stopped=lambda: spent.reaches(own),
+        stopped=spent.is_spent,
         resumed=lambda tokens: _count_resumed(tokens, spent, progress),
         finished=lambda solved, tokens: _count_finished(solved, tokens, spent, progress),
     )

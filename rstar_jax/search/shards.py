@@ -7,15 +7,18 @@
     left_out.jsonl                problems that the budget did not reach, if there are any
 
 Everything is written under a temporary name and renamed. A shard that is under way belongs to one process; should two
-believe that they have it (one was taken for dead), both write the same trees, and nothing is lost or doubled.
+believe that they have it (one was taken for dead), both write the same trees, and nothing is lost or doubled: who finds
+that a part has gone looks again, since then it stands in the shard's file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -24,14 +27,18 @@ from rstar_jax.errors import InputError
 from rstar_jax.problems.files import write_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import store
+from rstar_jax.search.budget import NO_LIMIT, Budget, stopped_by
 from rstar_jax.search.store import Summary
 from rstar_jax.search.tree import Tree
+
+T = TypeVar("T")
 
 RUN = "run.json"
 PARTS = "parts"
 LEFT_OUT = "left_out.jsonl"
 SHARD_PROBLEMS = 256
 _SHARDS = "shard-*.parquet"
+_ATTEMPTS = 3  # at files that another process merges at the same time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +77,14 @@ def begin(
     Raises InputError if the folder was begun with other problems or another fingerprint, or if an id occurs twice.
     """
     folder = files.local_path(folder)
+    if shard_problems < 1:
+        raise ValueError(f"a shard cannot have {shard_problems} problems")
     if len({problem.id for problem in problems}) != len(problems):
         raise InputError(f"{folder}: two of the problems to search have the same id")
     wanted = {"fingerprint": fingerprint, "problems": _digest(problems)}
     if not (folder / RUN).exists():
         files.write_json(folder / RUN, wanted | {"shard_problems": shard_problems, "n_problems": len(problems)})
-    found = files.read_json(folder / RUN)
+    found = _about(folder)
     for name, what in (("fingerprint", "settings"), ("problems", "problems")):
         if found[name] != wanted[name]:
             raise InputError(
@@ -84,6 +93,14 @@ def begin(
     size = found["shard_problems"]
     starts = range(0, len(problems), size)
     return [Shard(folder, number, tuple(problems[at : at + size])) for number, at in enumerate(starts)]
+
+
+def _about(folder: pathlib.Path) -> dict[str, Any]:
+    """Of the search that was begun in the folder. Raises InputError: what lies there is from another version."""
+    found = files.read_json(folder / RUN)
+    if not found.keys() >= {"fingerprint", "problems", "shard_problems", "n_problems"}:
+        raise InputError(f"{folder / RUN}: not of a search that this version can go on with")
+    return found
 
 
 def _digest(problems: Sequence[Problem]) -> str:
@@ -97,9 +114,14 @@ def _digest(problems: Sequence[Problem]) -> str:
 # --- One shard ----------------------------------------------------------------------------------------
 
 
-def is_complete(shard: Shard) -> bool:
-    """Whether all of its problems are searched and its file is written."""
-    return shard.file.exists() and store.read_summary(shard.file).problems == len(shard.problems)
+def survey(shards: Sequence[Shard]) -> dict[int, Summary]:
+    """What the files of complete shards, in which no problem is missing, say of themselves, by number."""
+    found = {shard.number: store.read_summary(shard.file) for shard in shards if shard.file.exists()}
+    return {shard.number: found[shard.number] for shard in shards if is_complete(shard, found.get(shard.number))}
+
+
+def is_complete(shard: Shard, summary: Summary | None) -> bool:
+    return summary is not None and summary.problems == len(shard.problems)
 
 
 def resume(shard: Shard) -> dict[str, int]:
@@ -107,23 +129,46 @@ def resume(shard: Shard) -> dict[str, int]:
     shard.parts.mkdir(parents=True, exist_ok=True)
     files.remove_stale(shard.parts)
     files.remove_stale(shard.folder, {shard.file.name})
+    return _while_parts_go(lambda: _finished(shard))
+
+
+def _finished(shard: Shard) -> dict[str, int]:
+    parts = _parts(shard)
     done = _tokens(shard.file) if shard.file.exists() else {}
     for problem in shard.problems:
-        if problem.id not in done and shard.part(problem).exists():
+        if problem.id not in done and shard.part(problem) in parts:
             done |= _tokens(shard.part(problem))
     return done
 
 
 def commit(shard: Shard) -> None:
     """Write the shard's file of itself and of its parts, then delete the parts."""
-    parts = [shard.part(problem) for problem in shard.problems]
-    found = {part for part in parts if part.exists()}
-    if found or not shard.file.exists():
-        store.write_tables(shard.file, _tables(shard, found))
-    for part in found:
-        part.unlink(missing_ok=True)
-    if shard.parts.exists() and not any(shard.parts.iterdir()):
+    _while_parts_go(lambda: _commit(shard))
+    with contextlib.suppress(OSError):  # not empty, as another process has it too, or gone
         shard.parts.rmdir()
+
+
+def _commit(shard: Shard) -> None:
+    parts = _parts(shard)
+    if parts or not shard.file.exists():
+        written = store.write_tables(shard.file, _tables(shard, parts))
+        if store.read_summary(shard.file).problems < written.problems:
+            raise store.NoSuchFile(f"{shard.file}: another process has just written it with fewer problems")
+    for part in parts:
+        part.unlink(missing_ok=True)
+
+
+def _parts(shard: Shard) -> set[pathlib.Path]:
+    """Those that there are now."""
+    return set(shard.parts.glob("*.parquet"))
+
+
+def _while_parts_go(work: Callable[[], T]) -> T:
+    """`work()`, again if a part that it had seen is gone: another process has merged it."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(store.NoSuchFile):
+            return work()
+    return work()
 
 
 def _tables(shard: Shard, parts: set[pathlib.Path]) -> Iterator[pa.Table]:
@@ -162,13 +207,15 @@ def n_shards(folder: pathlib.Path) -> int | None:
     """How many a search has that was begun in the folder; None if none was."""
     if not (folder / RUN).exists():
         return None
-    found = files.read_json(folder / RUN)
+    found = _about(folder)
     return -(-found["n_problems"] // found["shard_problems"])
 
 
-def is_over(folder: pathlib.Path) -> bool:
-    """Whether each shard has its file: all problems are searched, or the budget is spent."""
-    return n_shards(folder) == len(shard_files(folder))
+def is_over(folder: pathlib.Path, budget: Budget = NO_LIMIT) -> bool:
+    """Whether each shard has its file, and either no problem is missing there or it was this budget that stopped."""
+    if n_shards(folder) != len(shard_files(folder)):
+        return False
+    return budget in stopped_by(folder) or summary_of(folder).problems == _about(folder)["n_problems"]
 
 
 def summary_of(folder: pathlib.Path) -> Summary:
@@ -178,7 +225,8 @@ def summary_of(folder: pathlib.Path) -> Summary:
 
 def write_left_out(folder: pathlib.Path, shards: Sequence[Shard]) -> int:
     """Once a search is over: name the problems that the budget did not reach, and return how many they are."""
-    left = [problem for shard in shards if not is_complete(shard) for problem in _without_trees(shard)]
+    complete = survey(shards)
+    left = [problem for shard in shards if shard.number not in complete for problem in _without_trees(shard)]
     if left:
         write_problems(folder / LEFT_OUT, left)
     else:

@@ -7,6 +7,7 @@ U+FFFD. The metadata of a file sum it up, so that thousands of files can be surv
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
@@ -15,7 +16,7 @@ import math
 import platform
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,6 +92,10 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _VERSIONED = ("rstar_jax", "jax", "sympy", "numpy", "scipy")
 
 
+class NoSuchFile(InputError):
+    """A file of trees is not there, or no longer."""
+
+
 @dataclasses.dataclass
 class Summary:
     """Of a file of trees. levels: (problems, solved ones), where any tree of a problem may solve it."""
@@ -108,8 +113,8 @@ class Summary:
 
 
 def read_summary(path: files.AnyPath) -> Summary:
-    """What a file of trees says of itself. Raises InputError if it is none, FileNotFoundError if it is gone."""
-    with epath.Path(path).open("rb") as raw:
+    """What a file of trees says of itself. Raises InputError if it is none, NoSuchFile if it is not there."""
+    with _opened(path) as raw:
         found = (_parquet(raw, str(path)).metadata.metadata or {}).get(SUMMARY.encode())
     if found is None:
         raise InputError(f"{path}: a Parquet file, but not one that rstar_jax has written")
@@ -157,7 +162,7 @@ def to_table(tree: Tree) -> pa.Table:
     return pa.Table.from_pylist([_to_row(tree)], schema=SCHEMA)
 
 
-def write_tables(path: files.AnyPath, tables: Iterable[pa.Table]) -> None:
+def write_tables(path: files.AnyPath, tables: Iterable[pa.Table]) -> Summary:
     """Write rows of `SCHEMA`; the bytes depend on the rows only, not on how they are cut into tables."""
     with files.atomic_write(path, "wb") as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         waiting: list[pa.Table] = []
@@ -171,7 +176,9 @@ def write_tables(path: files.AnyPath, tables: Iterable[pa.Table]) -> None:
                     waiting = []
         if waiting:
             writer.write_table(pa.concat_tables(waiting).combine_chunks())
-        writer.add_key_value_metadata({SUMMARY: json.dumps(dataclasses.asdict(counting.summary()), sort_keys=True)})
+        found = counting.summary()
+        writer.add_key_value_metadata({SUMMARY: json.dumps(dataclasses.asdict(found), sort_keys=True)})
+    return found
 
 
 def iterate_tables(path: files.AnyPath, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -184,14 +191,22 @@ def iterate_tables(path: files.AnyPath, columns: Sequence[str] | None = None) ->
 
 def _groups(path: files.AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     name = str(path)
-    if not epath.Path(path).exists():
-        raise InputError(f"{name}: no such file")
-    with epath.Path(path).open("rb") as raw:
+    with _opened(path) as raw:
         file = _parquet(raw, name)
         if not file.schema_arrow.equals(SCHEMA):
             raise InputError(f"{name}: a Parquet file, but not of search trees")
         for place in range(file.num_row_groups):
             yield file.read_row_group(place, columns)
+
+
+@contextlib.contextmanager
+def _opened(path: files.AnyPath) -> Iterator[IO[bytes]]:
+    try:
+        raw = epath.Path(path).open("rb")
+    except FileNotFoundError:
+        raise NoSuchFile(f"{path}: no such file") from None
+    with raw:
+        yield raw
 
 
 def _parquet(raw: Any, name: str) -> pq.ParquetFile:

@@ -19,7 +19,7 @@ SEARCH = dataclasses.replace(presets.default("sample"), rollouts=4, candidates=3
 
 def trees_of(fakes, answer: str, **settings):
     """Of a problem whose answer the fakes find sometimes ("2") or never ("9")."""
-    config = types.SimpleNamespace(seed=0)
+    config = types.SimpleNamespace(seed=0, grader="strict")
     strict = types.SimpleNamespace(strict=fakes.FakeGrader())
     lab = types.SimpleNamespace(config=config, graders=strict, executor=fakes.FakeExecutor())
     round = Round(3, "policy", SEARCH, **settings)

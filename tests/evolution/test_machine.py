@@ -16,7 +16,7 @@ from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import write_json
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.problems.files import write_problems
-from rstar_jax.search import shards
+from rstar_jax.search import runner, shards
 
 CONFIG = EvolutionConfig("x", ModelConfig(8, 8, 1, 1, 1, 8, 8))
 
@@ -44,7 +44,9 @@ def test_what_comes_next_is_told_from_the_files(fakes, tmp_path) -> None:
     def searched() -> None:
         (one,) = shards.begin(run.trees(1), problems, "f")
         assert next_stage(config, run) == Stage("search", 1)
-        shards.commit(one)
+        shards.commit(one)  # as when a budget is spent: a file, but not of all
+        assert next_stage(config, run) == Stage("search", 1)
+        asyncio.run(runner.run(problems, fakes.two_trees, run.trees(1), fingerprint="f"))
 
     def evaluated(number: int) -> None:
         for one in evaluations_of(config, number):
@@ -75,5 +77,5 @@ def test_a_stage_waits_for_those_before_it(tmp_path) -> None:
     lab = Lab(CONFIG, RunDir(tmp_path), None, None, None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="policy of round 1 comes after search of round 1, which is not over"):
         asyncio.run(run_stage(lab, Stage("policy", 1)))
-    with pytest.raises(InputError, match="has no search of round 9; its rounds are 1 to 4"):
+    with pytest.raises(InputError, match="has no search of round 9; its rounds are 1, 2, 3, 4"):
         asyncio.run(run_stage(lab, Stage("search", 9)))

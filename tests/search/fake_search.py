@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import pathlib
 import random
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -162,6 +163,20 @@ async def open_grow(seconds: float = 0.0, unlucky: str | None = None) -> AsyncIt
         return await two_trees(problem, seconds)
 
     yield trees
+
+
+@contextlib.asynccontextmanager
+async def open_on_one_host(taken: str, failures: int) -> AsyncIterator[runner.Grow]:
+    """The same, but on all hosts but the first it fails so many times, and where there is no folder `taken` always."""
+    mine = pathlib.Path(taken) / "first"
+    try:
+        mine.touch(exist_ok=False)
+    except FileExistsError:
+        before = len(list(pathlib.Path(taken).glob("failed-*")))
+        (pathlib.Path(taken) / f"failed-{before}").touch()
+        if before < failures:
+            raise RuntimeError("the chips are in use") from None
+    yield functools.partial(two_trees, seconds=0.1)
 
 
 async def run_many(

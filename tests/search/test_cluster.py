@@ -39,7 +39,20 @@ def machines(tmp_path_factory: pytest.TempPathFactory):
     started.shutdown()
 
 
-CONFIG = ClusterConfig(hosts=2, resources={"CPU": 0.5, "place": 1}, stall_seconds=30.0, concurrency=8)
+CONFIG = ClusterConfig(
+    hosts=2, resources={"CPU": 0.5, "place": 1}, stall_seconds=30.0, rest_seconds=0.2, concurrency=8
+)
+
+
+def _raise() -> None:
+    raise ValueError("cannot be read here")
+
+
+class Unsendable:
+    """Pickle sends it, and cannot read it."""
+
+    def __reduce__(self) -> tuple:
+        return _raise, ()
 
 
 def begun(fakes: ModuleType, folder: pathlib.Path, count: int, size: int) -> list[shards.Shard]:
@@ -108,7 +121,8 @@ def test_a_budget_ends_the_search(fakes: ModuleType, machines, tmp_path: pathlib
     """What is under way is finished, the rest left out; with a larger one the search goes on."""
     found = begun(fakes, tmp_path, 40, 4)
     cluster.search(found, fakes.open_grow, CONFIG, budget=Budget(tokens=1))
-    assert shards.is_over(tmp_path)
+    assert shards.is_over(tmp_path, Budget(tokens=1))
+    assert not shards.is_over(tmp_path, Budget(tokens=10**9))  # raised: there is more to do
     left = shards.write_left_out(tmp_path, found)
     assert 0 < left < 40
     assert shards.summary_of(tmp_path).problems == 40 - left
@@ -129,8 +143,30 @@ def test_what_always_fails_is_given_up(fakes: ModuleType, machines, tmp_path: pa
     assert names == [f"shard-0000{number}.parquet" for number in (0, 1, 3, 4)]
     assert len(troubles) == 2
     nothing = functools.partial(fakes.open_grow, 0.0, "problem")
-    with pytest.raises(RuntimeError, match="no shard gets finished"):
+    with pytest.raises(RuntimeError, match="no problem gets finished"):
         cluster.search(begun(fakes, tmp_path / "b", 80, 4), nothing, config, trouble=troubles.append)
+
+
+def test_a_bad_host_leaves_the_work_to_the_others(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+    """What makes trees fails on one of two hosts, at first always, then never again."""
+    troubles: list[Trouble] = []
+    one_bad = functools.partial(fakes.open_on_one_host, str(tmp_path / "taken"), failures=4)
+    (tmp_path / "taken").mkdir()
+    cluster.search(begun(fakes, tmp_path / "many", 40, 4), one_bad, CONFIG, trouble=troubles.append)
+    asyncio.run(fakes.run_many(str(tmp_path / "one"), count=40))
+    assert contents(tmp_path / "many") == contents(tmp_path / "one")
+    assert troubles
+    assert all("a host cannot begin: RuntimeError: the chips are in use" in str(one) for one in troubles)
+
+
+def test_where_no_host_can_begin_the_search_ends(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+    config = dataclasses.replace(CONFIG, attempts=2)
+    broken = functools.partial(fakes.open_on_one_host, str(tmp_path / "nowhere"), failures=4)
+    with pytest.raises(RuntimeError, match="no problem gets finished; the last trouble was a host cannot begin"):
+        cluster.search(begun(fakes, tmp_path, 40, 4), broken, config)
+    unsendable = functools.partial(fakes.open_grow, Unsendable())
+    with pytest.raises(RuntimeError, match="no problem gets finished; the last trouble was a host cannot begin"):
+        cluster.search(begun(fakes, tmp_path, 40, 4), unsendable, config)
 
 
 def test_impossible_clusters() -> None:

@@ -18,7 +18,7 @@ from rstar_jax.errors import InputError
 from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets, runner, shards, store
-from rstar_jax.search.budget import Budget, Spent
+from rstar_jax.search.budget import Budget, Spent, stopped_by
 from rstar_jax.search.tree import Tree
 
 
@@ -152,6 +152,17 @@ def test_other_settings_and_other_problems_are_refused(fakes: ModuleType, tmp_pa
         start([Problem("p", "Who?", "1")])
     with pytest.raises(InputError, match="same id"):
         start([Problem("q", "Who?", "1")] * 2)
+    files.write_json(tmp_path / shards.RUN, {"fingerprint": "a"})
+    with pytest.raises(InputError, match="this version"):
+        start([Problem("p", "What?", "1")])
+
+
+def test_two_processes_that_both_have_all_shards(fakes: ModuleType, undisturbed: dict, tmp_path: pathlib.Path):
+    """One was taken for dead. They get in each other's way, and both end well, with the trees of one."""
+    command = [sys.executable, fakes.__file__, str(tmp_path), "0.005"]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=120)[1][-2000:] for process in both if process.wait(120)] == []
+    assert contents(tmp_path) == undisturbed
 
 
 def test_a_budget_of_tokens_leaves_the_rest_out_and_can_be_raised(
@@ -169,7 +180,8 @@ def test_a_budget_of_tokens_leaves_the_rest_out_and_can_be_raised(
         options = {"fingerprint": config.hash(), "concurrency": 1, "shard_problems": 4}
         asyncio.run(runner.run(problems, trees, tmp_path, budget=budget, **options))
         found = shards.begin(tmp_path, problems, config.hash())
-        assert shards.is_over(tmp_path)
+        assert shards.is_over(tmp_path, budget)
+        assert not shards.is_over(tmp_path, Budget(tokens=10**9))  # raised: there is more to do
         left = shards.write_left_out(tmp_path, found)
         rows = [problem.id for problem in read_problems(tmp_path / shards.LEFT_OUT)]
         assert len(rows) == left
@@ -191,17 +203,20 @@ def test_a_budget_of_tokens_leaves_the_rest_out_and_can_be_raised(
 
 def test_a_budget_of_hours_counts_all_starts(tmp_path: pathlib.Path):
     now = [100.0]
-    spent = Spent(tmp_path / "spent.json", 5, clock=lambda: now[0])
-    budget = Budget(hours=1.0)
+    spent = Spent(tmp_path, "a", Budget(hours=1.0), tokens=5, clock=lambda: now[0])
     now[0] += 3000
     spent.add(7)
-    assert (spent.tokens, spent.seconds, spent.reaches(budget)) == (12, 3000, False)
-    spent = Spent(tmp_path / "spent.json", 12, clock=lambda: now[0])
+    assert (spent.tokens, spent.seconds, spent.is_spent()) == (12, 3000, False)
+    spent = Spent(tmp_path, "b", Budget(hours=1.0), clock=lambda: now[0])  # another process goes on
     now[0] += 599
-    assert not spent.reaches(budget)
+    assert not spent.is_spent()
+    spent.write()
+    assert stopped_by(tmp_path) == []
     now[0] += 1
-    assert spent.reaches(budget)
-    assert not spent.reaches(Budget())
+    assert spent.is_spent()
+    spent.write()
+    assert stopped_by(tmp_path) == [Budget(hours=1.0)]
+    assert not Spent(tmp_path, "c", clock=lambda: now[0]).is_spent()
     assert Budget(tokens=10, hours=2).divided(4) == Budget(tokens=3, hours=2)
     for impossible in ({"tokens": 0}, {"hours": 0.0}):
         with pytest.raises(ValueError, match="lets nothing be done"):

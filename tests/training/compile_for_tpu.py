@@ -52,7 +52,8 @@ def compiled(case: dict) -> dict:
         batch = abstract_batch(job, case["rows"], length, mesh)
         program = step.lower(abstract, batch, jax.ShapeDtypeStruct((), jnp.float32)).compile()
     text, memory = program.as_text(), program.memory_analysis()
-    shapes = {tuple(map(int, shape.split(","))) for shape in re.findall(r"\b[a-z]+\d*\[([\d,]+)\]", text)}
+    arrays = re.sub(r"^%fused_computation\S* \(.*?^}", "", text, flags=re.DOTALL | re.MULTILINE)  # inside are none
+    shapes = {tuple(map(int, shape.split(","))) for shape in re.findall(r"\b[a-z]+\d*\[([\d,]+)\]", arrays)}
     return {
         "temporaries": memory.temp_size_in_bytes,
         "host": memory.host_temp_size_in_bytes,
