@@ -50,7 +50,7 @@ setup(
         ],
         "serve": ["torch==2.13.0", "transformers[serving]>=5.0,<6"],  # for the slow test of the bootstrap server
         "tensorboard": ["tensorboardX>=2.6.2"],  # training writes curves beside metrics.jsonl; needs no TensorFlow
-        "ray": ["ray>=2.40"],  # searches on a cluster
+        "ray": ["ray[default]>=2.40"],  # searches on a cluster
         "tpu": ["jax[tpu]>=0.10.2,<0.11"],  # of the hosts of a TPU slice
         "topology": ["libtpu==0.0.42.*"],  # compiles for TPUs that are not there; Linux on x86-64
         "peers": ["torch==2.13.0", "accelerate>=1.1", "google-tunix==0.1.7"],  # for benchmarks/{generation,training}.py

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import tyro
 
 from rstar_jax.errors import InputError, run_main
+from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.failures import note_failure
 from rstar_jax.evolution.lab import Lab, open_lab
@@ -21,6 +22,7 @@ from rstar_jax.evolution.presets import Preset
 from rstar_jax.evolution.run_dir import RunDir, claim
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.search.progress import say
 from rstar_jax.search.runner import WHOLE, Share
 
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
@@ -34,6 +36,7 @@ class Flags:
     config has both. run_dir: by default runs/CONFIG-sSEED.
 
     require_sandbox: refuse to run where the sandbox of the executor would have a hole.
+    server: address of the bootstrap model's server, if it is not the config's.
     """
 
     config: str = "cpu"
@@ -41,6 +44,7 @@ class Flags:
     run_dir: pathlib.Path | None = None
     mesh: tuple[int, int, int] = (1, 1, 1)  # sizes of the axes data, fsdp, tensor
     require_sandbox: bool = False
+    server: str | None = None
 
 
 def load_config(name: str, seed: int) -> EvolutionConfig:
@@ -72,6 +76,10 @@ def checked_config(flags: Flags) -> EvolutionConfig:
     config = load_config(flags.config, flags.seed)
     if flags.require_sandbox:
         config = dataclasses.replace(config, executor=dataclasses.replace(config.executor, require_sandbox=True))
+    if flags.server is not None:
+        if not isinstance(config.bootstrap, OpenAIConfig):
+            raise InputError(f"--server {flags.server}: the bootstrap model of {config.name} is no server")
+        config = dataclasses.replace(config, bootstrap=dataclasses.replace(config.bootstrap, base_url=flags.server))
     claim(run_dir(flags), config)
     return config
 
@@ -86,11 +94,14 @@ async def in_lab(flags: Flags, work: Callable[[Lab], Awaitable[Any]], share: Sha
 
 @contextlib.contextmanager
 def failures_noted(run: RunDir) -> Iterator[None]:
-    """What ends the block stands in the run's list of failures."""
+    """What ends the block stands in the run's list of failures, if that can be written."""
     try:
         yield
     except Exception as error:
-        note_failure(run.root, error)
+        try:
+            note_failure(run.root, error)
+        except OSError as reason:
+            say(f"the failure could not be noted in {run.root}: {reason}")
         raise
 
 

@@ -6,6 +6,7 @@
 Stages are search, data, policy, ppm and evaluation of each round, and base, evaluation and report of round 0; a stage
 whose turn it is not says which one's it is. Search and evaluation may be cut into shards, one for each process; policy,
 PPM and base may be trained by several processes together (`--distributed`). What is done already is not done again.
+After SIGTERM training saves; the exit code is then 143, unless the stage is over.
 
 Hardware: that of the config.
 """
@@ -17,11 +18,11 @@ import dataclasses
 import re
 
 import tyro
-from common import COMPILED, Flags, in_lab
+from common import COMPILED, Flags, checked_config, in_lab, run_dir
 
-from rstar_jax.errors import InputError, run_main
+from rstar_jax.errors import EXIT_TERMINATED, InputError, run_main
 from rstar_jax.evolution.lab import Lab
-from rstar_jax.evolution.machine import Stage, run_stage
+from rstar_jax.evolution.machine import Stage, is_done, run_stage
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.search.runner import Share
 from rstar_jax.training.hosts import Hosts, join_if
@@ -54,7 +55,7 @@ def read_share(text: str) -> Share:
     return Share(int(found[1]), int(found[2]))
 
 
-def go() -> None:
+def go() -> int:
     flags = tyro.cli(StageFlags, description=__doc__)
     stage, share = Stage(flags.stage, flags.round), read_share(flags.shard)  # pyright: ignore[reportArgumentType]
     if share.of > 1 and stage.who != "each":
@@ -67,7 +68,11 @@ def go() -> None:
     async def work(lab: Lab) -> None:
         await run_stage(lab, stage)
 
-    asyncio.run(in_lab(flags, work, share))
+    try:
+        asyncio.run(in_lab(flags, work, share))
+    except SystemExit as end:  # training has saved after SIGTERM
+        return int(end.code or 0) or (0 if is_done(checked_config(flags), run_dir(flags), stage) else EXIT_TERMINATED)
+    return 0
 
 
 if __name__ == "__main__":

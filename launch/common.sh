@@ -83,6 +83,14 @@ run_with() {
     fi
 }
 
+# wants NAME...: settings that this action cannot do without.
+wants() {
+    local name
+    for name in "$@"; do
+        [[ -n "${!name}" ]] || fail "Give --$(flag_of "$name") (or RSTAR_$name): ${described[$name]}."
+    done
+}
+
 # need PROGRAM WORDS: a program that is not there ends the launcher, but a dry run does without.
 need() {
     [[ -n "$dry_run" ]] || command -v "$1" >/dev/null || fail "$1 was not found in PATH; $2"

@@ -19,6 +19,7 @@ $([[ -z "${2:-}" ]] || echo '  restartPolicy: Never')
   containers:
     - name: rstar
       image: $IMAGE
+      workingDir: /bucket
 $([[ -z "${2:-}" ]] || printf '      command:\n%s' "$(indent 8 <<<"$2")")
       envFrom:
         - secretRef:
@@ -115,9 +116,15 @@ drive_manifest() {
     _slice "$(words bash /rstar_jax/launch/on_host.sh "$CONFIG" "/bucket/$RUN" $OPTIONS)"
 }
 
-train_manifest() {
+stage_manifest() {
     local distributed=
-    ((HOSTS == 1)) || distributed=--distributed
+    case $STAGE in
+    base | report) ROUND=0 ;;
+    esac
+    case $STAGE in
+    base | policy | ppm) ((HOSTS == 1)) || distributed=--distributed ;;
+    *) HOSTS=1 ;;
+    esac
     # shellcheck disable=SC2086
     _slice "$(words python /rstar_jax/experiments/run_stage.py --config "$CONFIG" --run-dir "/bucket/$RUN" \
         --stage "$STAGE" --round "$ROUND" $distributed $OPTIONS)"
@@ -128,7 +135,7 @@ search_manifest() {
     local command
     # shellcheck disable=SC2086
     command=$(words python /rstar_jax/experiments/run_stage.py --config "$CONFIG" --run-dir "/bucket/$RUN" \
-        --stage search --round "$ROUND" --shard "\$(JOB_COMPLETION_INDEX)/$SHARDS" $OPTIONS)
+        --stage search --round "$ROUND" --shard "\$(JOB_COMPLETION_INDEX)/$PODS" $OPTIONS)
     cat <<END
 apiVersion: batch/v1
 kind: Job
@@ -136,8 +143,8 @@ metadata:
   name: $NAME
   namespace: $NAMESPACE
 spec:
-  parallelism: $SHARDS
-  completions: $SHARDS
+  parallelism: $PODS
+  completions: $PODS
   completionMode: Indexed
   backoffLimitPerIndex: 100
 $(_pod_failure_policy | indent 2)

@@ -4,15 +4,16 @@
 #   bash launch/on_host.sh CONFIG RUN_DIR [options of experiments/drive.py]
 #
 # The launchers start it on every host. On GKE the variables TPU_WORKER_ID and TPU_WORKER_HOSTNAMES tell the hosts, on
-# a TPU VM the machine's metadata do. RUN_DIR has to be a folder that all hosts see. What is done already is not done
-# again, so a host that was lost is simply started anew.
+# a TPU VM the machine's metadata do. RUN_DIR has to be a folder that all hosts see; relative paths of the config are
+# looked for in the folder that holds it. By default trainers shard weights over all chips, and an engine over the four
+# of its host. What is done already is not done again, so a host that was lost is simply started anew.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$root/launch/environment.sh"
 
 (($# >= 2)) || fail "Give a config and a run directory: bash launch/on_host.sh CONFIG RUN_DIR"
-config=$1 run_dir=$2
+config=$1 run_dir=$(realpath -m "$2")
 shift 2
 
 metadata() {
@@ -38,10 +39,15 @@ esac
 alone="TPU_SKIP_MDS_QUERY=1 TPU_ACCELERATOR_TYPE=$one_host TPU_WORKER_HOSTNAMES=localhost TPU_WORKER_ID=0"
 alone+=" TPU_HOST_BOUNDS=1,1,1 TPU_CHIPS_PER_HOST_BOUNDS=2,2,1"
 
+# A host whose chips cannot be had is to fail, not to go on with its CPU. A config's paths are looked for beside the run.
+export JAX_PLATFORMS=${JAX_PLATFORMS:-tpu,cpu}
+cd "$(dirname "$run_dir")"
+meshes=(--mesh 1 $((4 * ${#hosts[@]})) 1 --search-mesh 1 1 4) # unless the options say others
+
 [[ -n "${RSTAR_PYTHON:-}" ]] || prepare_environment "$root" tpu
 python=${RSTAR_PYTHON:-$root/.venv/bin/python}
 if ((${#hosts[@]} == 1)); then
-    exec "$python" "$root/experiments/drive.py" --config "$config" --run-dir "$run_dir" "$@"
+    exec "$python" "$root/experiments/drive.py" --config "$config" --run-dir "$run_dir" "${meshes[@]}" "$@"
 fi
 exec "$python" "$root/experiments/drive.py" --config "$config" --run-dir "$run_dir" \
-    --host "$index/${#hosts[@]}" --coordinator "$first:8476" --alone "$alone" "$@"
+    --host "$index/${#hosts[@]}" --coordinator "$first:8476" --alone "$alone" "${meshes[@]}" "$@"

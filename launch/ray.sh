@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # The search of a round on a Ray cluster, whose hosts take shards of problems until there are none left.
 #
-#   bash launch/ray.sh vm-up    --zone us-west4-a --project P --type v5litepod-4 --bucket my-bucket --hosts 16
+#   bash launch/ray.sh vm-up     --zone us-west4-a --project P --type v5litepod-4 --bucket my-bucket --hosts 16
 #   bash launch/ray.sh vm-submit --round 2 ...     (as often as there are rounds)
 #   bash launch/ray.sh vm-down  ...
 #   bash launch/ray.sh kube     --image IMAGE --bucket my-bucket --topology 2x2 --hosts 16 --round 2
 #
 # `vm-…`: a cluster of TPU VMs, each a host of its own, that Ray's launcher makes, with a small machine as its head. It
 # stays when you close the laptop, and all its machines cost money until `vm-down`. `kube`: a RayJob for a GKE cluster
-# with the Ray operator; its machines go when the job is finished. Hosts may be spot.
+# with the Ray operator; its machines go when the job is finished. Hosts may be spot. The machines of `vm-…` get no tokens
+# and passwords; `kube` has the cluster's secret `rstar`.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -36,14 +37,6 @@ setting TOPOLOGY 2x2 "node label cloud.google.com/gke-tpu-topology (kube)"
 setting ACCOUNT default "service account of the pods, which may use the bucket (kube)"
 setting NAMESPACE default "namespace (kube)"
 
-# wants NAME...: settings that this action cannot do without.
-wants() {
-    local name
-    for name in "$@"; do
-        [[ -n "${!name}" ]] || fail "Give --$(flag_of "$name") (or RSTAR_$name): ${described[$name]}."
-    done
-}
-
 # with_cluster_file COMMAND...: the command with the cluster's file in place of FILE.
 with_cluster_file() {
     local file
@@ -59,9 +52,9 @@ with_cluster_file() {
 
 read_flags "$@"
 case ${rest[0]:-} in
-vm-up) need ray "pip install '.[ray]' brings it." && with_cluster_file ray up --yes FILE ;;
-vm-submit) need ray "pip install '.[ray]' brings it." && with_cluster_file ray exec FILE --tmux "$(search_command)" ;;
-vm-down) need ray "pip install '.[ray]' brings it." && with_cluster_file ray down --yes FILE ;;
+vm-up) need ray "pip install '.[ray]' google-api-python-client brings what it needs." && with_cluster_file ray up --yes FILE ;;
+vm-submit) need ray "pip install '.[ray]' google-api-python-client brings what it needs." && with_cluster_file ray exec FILE --tmux "$(search_command)" ;;
+vm-down) need ray "pip install '.[ray]' google-api-python-client brings what it needs." && with_cluster_file ray down --yes FILE ;;
 kube)
     need kubectl "it is part of the Google Cloud CLI."
     wants IMAGE

@@ -40,7 +40,7 @@ available_node_types:
 head_node_type: head
 setup_commands:
   - sudo add-apt-repository -y ppa:deadsnakes/ppa && sudo apt-get install -y python3.12-venv
-  - test -d rstar_jax || git clone $REPOSITORY rstar_jax
+  - if test -d rstar_jax; then git -C rstar_jax pull; else git clone $REPOSITORY rstar_jax; fi
   - test -d venv || python3.12 -m venv venv
   - venv/bin/pip install -e 'rstar_jax[ray]'
   - echo 'export PATH=~/venv/bin:\$PATH' >> ~/.bashrc

@@ -22,26 +22,47 @@ place() {
     fi
 }
 
-# What the hosts do once: Python, the bucket as a folder, and the run as a service that outlives this connection.
+# What the hosts do once: Python, the bucket as a folder, and the run as a service that outlives this connection and a
+# restart of the machine. A config's relative paths are looked for beside the run, in the bucket.
 host_script() {
     cat <<END
 set -e
 tar -xzf rstar.tar.gz --one-top-level=rstar_jax
 if ! command -v python3.12 >/dev/null; then
     sudo add-apt-repository -y ppa:deadsnakes/ppa
-    sudo apt-get install -y python3.12-venv
+    sudo apt-get -o DPkg::Lock::Timeout=600 install -y python3.12-venv
 fi
 if ! command -v gcsfuse >/dev/null; then
     echo "deb https://packages.cloud.google.com/apt gcsfuse-\$(lsb_release -c -s) main" | sudo tee /etc/apt/sources.list.d/gcsfuse.list
     curl -fsSL https://packages.cloud.google.com/apt/doc/apt-key.gpg | sudo tee /etc/apt/trusted.gpg.d/gcsfuse.asc >/dev/null
-    sudo apt-get update && sudo apt-get install -y gcsfuse
+    sudo apt-get update && sudo apt-get -o DPkg::Lock::Timeout=600 install -y gcsfuse
 fi
-mkdir -p bucket && { mountpoint -q bucket || gcsfuse --implicit-dirs --rename-dir-limit 100000 $(printf %q "$BUCKET") bucket; }
+mkdir -p bucket
 chmod 600 rstar.secrets
-sudo systemctl reset-failed rstar 2>/dev/null || true
-sudo systemctl is-active -q rstar || sudo systemd-run --unit rstar --uid "\$USER" --setenv "HOME=\$HOME" \\
-    --property Restart=on-failure --property RestartSec=30 --property RestartPreventExitStatus=2 \\
-    bash -c "source \$HOME/rstar.secrets; exec bash \$HOME/rstar_jax/launch/on_host.sh $(printf %q "$CONFIG") \$HOME/bucket/$NAME $OPTIONS"
+cat >rstar.run.sh <<'RUN'
+set -e
+cd "\$HOME"
+mountpoint -q bucket || gcsfuse --implicit-dirs --rename-dir-limit 100000 $(printf %q "$BUCKET") bucket
+source rstar.secrets
+exec bash rstar_jax/launch/on_host.sh $(printf %q "$CONFIG") "\$HOME/bucket/$NAME" $OPTIONS
+RUN
+sudo tee /etc/systemd/system/rstar.service >/dev/null <<UNIT
+[Unit]
+After=network-online.target
+Wants=network-online.target
+[Service]
+User=\$USER
+ExecStart=/bin/bash \$HOME/rstar.run.sh
+Restart=on-failure
+RestartSec=30
+RestartPreventExitStatus=2
+TimeoutStopSec=120
+[Install]
+WantedBy=multi-user.target
+UNIT
+sudo systemctl daemon-reload
+sudo systemctl enable rstar
+sudo systemctl restart rstar
 END
 }
 
@@ -57,6 +78,7 @@ start_hosts() {
         return
     fi
     folder=$(mktemp -d)
+    trap 'rm -rf "'"$folder"'"' EXIT
     git -C "$root" archive --format=tar.gz --output "$folder/rstar.tar.gz" HEAD
     (umask 077 && secret_lines >"$folder/rstar.secrets")
     host_script >"$folder/rstar.host.sh"
@@ -73,6 +95,13 @@ send_and_start() {
 
 show_logs() {
     run gcloud compute tpus tpu-vm ssh "$NAME" --worker "${1:-0}" "${where[@]}" --command 'journalctl -u rstar -n 200 -f'
+}
+
+# say_if_ended: a host whose run has ended with an error that starting again would not mend.
+say_if_ended() {
+    gcloud compute tpus tpu-vm ssh "$NAME" --worker all "${where[@]}" --command \
+        '! systemctl is-failed -q rstar || { echo "the run has ended on $(hostname):"; journalctl -u rstar -n 3 -o cat; }' >&2 ||
+        say "the hosts of $NAME did not answer"
 }
 
 # is_finished: whether the run's report is in the bucket.

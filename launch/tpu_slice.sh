@@ -27,20 +27,34 @@ give_back() {
     run gcloud compute tpus queued-resources delete "$NAME" "${where[@]}" --force --quiet
 }
 
-# The state of the queued resource; nothing where there is none.
+# The state of the queued resource; NONE where there is none, UNKNOWN where nobody tells.
 state() {
-    gcloud compute tpus queued-resources describe "$NAME" "${where[@]}" --format 'value(state.state)' 2>/dev/null || true
+    local said
+    if said=$(gcloud compute tpus queued-resources describe "$NAME" "${where[@]}" --format 'value(state.state)' 2>&1); then
+        echo "$said" | tail -n 1
+    elif [[ "$said" == *NOT_FOUND* ]]; then
+        echo NONE
+    else
+        echo UNKNOWN
+    fi
 }
 
 keep_up() {
-    local now before=
+    local now before='' looks=0
     while ! is_finished; do
         now=$(state)
-        [[ "$now" == "$before" ]] || say "$(date +%H:%M:%S) slice $NAME: ${now:-not there}"
+        [[ "$now" == "$before" ]] || say "$(date +%H:%M:%S) slice $NAME: $now"
         case $now in
-        '') request ;;
-        ACTIVE) [[ "$before" == ACTIVE ]] || start_hosts || now= ;; # a host may have gone meanwhile; look again
-        SUSPENDED | FAILED) give_back ;;
+        NONE) request || say "the request was refused; trying again" ;;
+        ACTIVE)
+            if [[ "$before" != ACTIVE ]]; then
+                start_hosts || now=UNKNOWN # a host may have gone meanwhile; look again
+            elif ((++looks % 10 == 0)); then
+                say_if_ended
+            fi
+            ;;
+        SUSPENDED | FAILED) give_back || say "the slice cannot be given back yet; trying again" ;;
+        UNKNOWN) now=$before ;; # gcloud had no answer; nothing is known to have changed
         esac
         before=$now
         sleep "$EVERY"

@@ -4,7 +4,7 @@
 #   bash launch/tpu_vm.sh up --zone us-west4-a --type v5litepod-4 --bucket my-bucket
 #   bash launch/tpu_vm.sh logs|down  (with the same options)
 #
-# `up` creates the machine, brings this repository's last commit there and starts the run as a service, which goes on
+# `up` creates the machine if there is none, brings this repository's last commit there and starts the run as a service, which goes on
 # when you close the laptop. The machine costs money until `down`, also when the run is finished.
 set -euo pipefail
 
@@ -20,7 +20,10 @@ spot=()
 [[ "$SPOT" != yes ]] || spot=(--spot)
 case ${rest[0]:-} in
 up)
-    run gcloud compute tpus tpu-vm create "$NAME" "${where[@]}" --accelerator-type "$TYPE" --version "$VERSION" "${spot[@]}"
+    if [[ -n "$dry_run" ]] || ! gcloud compute tpus tpu-vm describe "$NAME" "${where[@]}" >/dev/null 2>&1; then
+        run gcloud compute tpus tpu-vm create "$NAME" "${where[@]}" --accelerator-type "$TYPE" --version "$VERSION" \
+            "${spot[@]}"
+    fi
     start_hosts
     [[ -n "$dry_run" ]] || say "The run goes on without this computer. It costs money until: bash launch/tpu_vm.sh down --name $NAME ..."
     ;;

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 EXIT_BAD_INPUT = 2
+EXIT_UNAVAILABLE = 75  # sysexits' EX_TEMPFAIL: the same command may succeed later
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, the shells' convention
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -20,6 +22,10 @@ _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 class InputError(Exception):
     """Something the user gave cannot be used; the message is one sentence that says what and where."""
+
+
+class Unavailable(InputError):
+    """Something that is needed, a server or the net, is not there now; it may be later."""
 
 
 def first_leaf(error: BaseException) -> BaseException:
@@ -32,8 +38,8 @@ def first_leaf(error: BaseException) -> BaseException:
 def run_main(fn: Callable[[], int | None]) -> NoReturn:
     """Run a command's main function and end the process with its exit code (None counts as 0).
 
-    InputError, a full disk and an address in use become one sentence on stderr and exit code 2, Ctrl-C
-    becomes exit code 130. Every other exception passes through with its stack trace.
+    InputError, a full disk and an address in use become one sentence on stderr and exit code 2, or 75 for what is
+    Unavailable, Ctrl-C becomes exit code 130. Every other exception passes through with its stack trace.
     """
     try:
         code = fn() or 0
@@ -52,7 +58,7 @@ def _ending(error: BaseException) -> tuple[str, int] | None:
         endings = [_ending(inner) for inner in error.exceptions]
         return None if None in endings else endings[0]
     if isinstance(error, InputError):
-        return f"Error: {error}", EXIT_BAD_INPUT
+        return f"Error: {error}", EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_BAD_INPUT
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted.", EXIT_INTERRUPTED
     if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from etils import epath
 
-from rstar_jax.errors import InputError
+from rstar_jax.errors import InputError, Unavailable
 from rstar_jax.files import AnyPath
 
 Kind = Literal["model", "dataset"]
@@ -60,8 +60,8 @@ def _download(name: str, kind: Kind, patterns: Sequence[str], what: str) -> str:
         raise InputError(f"{name}: no such {what} here and no such {kind} on the Hub (or a private one)") from error
     except LocalEntryNotFoundError as error:
         reason = "the Hub cannot be reached, and its cache here does not have it"
-        raise InputError(f"{name}: no such {what}, {reason} (download it elsewhere and give its path)") from error
+        raise Unavailable(f"{name}: no such {what}, {reason} (download it elsewhere and give its path)") from error
     except HFValidationError as error:
         raise InputError(f"{name}: no such {what}{_NO_ID}") from error
     except HTTPError as error:
-        raise InputError(f"{name}: the Hub does not give it: {str(error).splitlines()[0]}") from error
+        raise Unavailable(f"{name}: the Hub does not give it: {str(error).splitlines()[0]}") from error

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -70,6 +71,58 @@ def test_flags_that_make_no_sense(drive, tmp_path) -> None:
         drive.Driver(drive.DriveFlags(run_dir=tmp_path, host="0/2", coordinator="first"))
     with pytest.raises(InputError, match="i/n"):
         drive.Driver(drive.DriveFlags(run_dir=tmp_path, host="first"))
+
+
+WAITS = "import time; time.sleep(60)"
+SAVES = "import signal, sys, time; signal.signal(15, lambda *a: sys.exit(143)); print('up', flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def driver(drive, tmp_path, monkeypatch):
+    """A driver of host 1 of 2 whose stage runs the program given."""
+
+    def make(program: str | None, stage: Stage, **options):
+        monkeypatch.setattr(drive, "next_stage", lambda config, run: stage)
+        monkeypatch.setattr(drive, "command", lambda *arguments: program and ["-c", program])
+        options = {"poll_seconds": 0.1, "rest_seconds": 0.0, "host": "1/2", "coordinator": "first:1"} | options
+        return drive.Driver(drive.DriveFlags(run_dir=tmp_path, **options))
+
+    before = signal.getsignal(signal.SIGTERM)
+    yield make
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("program", [None, WAITS, SAVES])
+def test_a_terminated_host_is_not_a_finished_one(driver, program) -> None:
+    """Waiting, or with a stage under way: Kubernetes and systemd have to start it again."""
+    one = driver(program, Stage("policy", 1))
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    assert one.to_the_end() == 143
+    timer.join()
+
+
+def test_a_stage_that_starts_while_the_host_is_terminated_is_told(driver, drive, monkeypatch) -> None:
+    one = driver(WAITS, Stage("policy", 1))
+    popen = subprocess.Popen
+
+    def terminated_meanwhile(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(drive.subprocess, "Popen", terminated_meanwhile)
+    start = time.monotonic()
+    assert one.to_the_end() == 143
+    assert time.monotonic() - start < 30
+
+
+def test_a_host_that_gives_up_ends_the_others(driver, drive, tmp_path, monkeypatch) -> None:
+    waiting = driver(None, Stage("data", 1), host="0/2")
+    assert driver("raise SystemExit(1)", Stage("policy", 1), attempts=2).to_the_end() == 1
+    assert "policy of round 1" in (tmp_path / "stopped" / "1-of-2.json").read_text()
+    monkeypatch.setattr(drive, "command", lambda *arguments: None)
+    assert waiting.to_the_end() == 1
+    assert driver("raise SystemExit(2)", Stage("policy", 1)).to_the_end() == 2
 
 
 def free_ports(count: int) -> int:

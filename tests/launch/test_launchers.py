@@ -24,9 +24,10 @@ DRY_RUNS = {
     "tpu_slice_up": ("tpu_slice.sh", "up", *VM, "--type", "v5p-128", "--project", "my-project", "--spot", "no"),
     "tpu_slice_logs": ("tpu_slice.sh", "logs", "3", *VM, "--type", "v5p-128"),
     "gke_drive": ("gke.sh", "drive", *KUBE, "--topology", "4x4", "--hosts", "4", "--options", "--mesh 1 16 1"),
-    "gke_search": ("gke.sh", "search", *KUBE, "--round", "2", "--shards", "64", "--options", "--mesh 1 1 4"),
-    "gke_train": ("gke.sh", "train", *KUBE, "--topology", "4x4", "--hosts", "4", "--round", "3", "--stage", "ppm"),
-    "gke_delete": ("gke.sh", "delete", *KUBE, "--name", "rstar-drive"),
+    "gke_search": ("gke.sh", "search", *KUBE, "--round", "2", "--pods", "64", "--options", "--mesh 1 1 4"),
+    "gke_train": ("gke.sh", "stage", *KUBE, "--topology", "4x4", "--hosts", "4", "--round", "3", "--stage", "ppm"),
+    "gke_report": ("gke.sh", "stage", *KUBE, "--topology", "4x4", "--hosts", "4", "--round", "3", "--stage", "report"),
+    "gke_delete": ("gke.sh", "delete", "--name", "rstar-drive"),
     "ray_kube": ("ray.sh", "kube", *KUBE, "--hosts", "16", "--round", "2", "--options", "--mesh 1 1 4"),
     "ray_vm_up": ("ray.sh", "vm-up", *RAY_VM),
     "ray_vm_submit": ("ray.sh", "vm-submit", *RAY_VM, "--round", "3"),
@@ -79,7 +80,7 @@ def as_pod(template: dict) -> dict:
 def test_kubernetes_knows_the_jobs() -> None:
     """By the published schemas; JobSet's and Ray's own kinds have none there, so what they are made of is checked."""
     valid(manifest("gke_search"))
-    for name in ("gke_drive", "gke_train"):
+    for name in ("gke_drive", "gke_train", "gke_report"):
         (slice_of_hosts,) = manifest(name)["spec"]["replicatedJobs"]
         valid(as_job(slice_of_hosts["template"]["spec"]))
     cluster = manifest("ray_kube")["spec"]["rayClusterSpec"]
@@ -122,6 +123,7 @@ def test_settings_come_from_the_environment_too() -> None:
         (("tpu_slice.sh", "up", *VM, "--type", "v5p-8", "--colour", "red"), "There is no option --colour"),
         (("gke.sh", *KUBE, "--dry-run"), "Say what to do"),
         (("gke.sh", "drive", "--image"), "--image needs a value"),
+        (("gke.sh", "drive", "--bucket", "b", "--dry-run"), "Give --image"),
         (("ray.sh", "kube", "--bucket", "b", "--dry-run"), "Give --image"),
         (("on_host.sh", "cpu"), "Give a config and a run directory"),
     ],
@@ -149,8 +151,11 @@ case "$*" in
     *"queued-resources describe"*)
         state=$(head -n 1 "$FOLDER/states")
         (($(wc -l <"$FOLDER/states") == 1)) || sed -i 1d "$FOLDER/states"
-        [[ "$state" != none ]] || exit 1
+        [[ "$state" != NONE ]] || { echo "NOT_FOUND: no such resource" >&2; exit 1; }
+        [[ "$state" != broken ]] || { echo "the net is down" >&2; exit 1; }
         echo "$state" ;;
+    *"queued-resources create"*)
+        if [[ -e "$FOLDER/refused" ]]; then rm "$FOLDER/refused"; exit 1; fi ;;
     *"storage ls"*) grep -q finished "$FOLDER/states" && [[ $(head -n 1 "$FOLDER/states") == finished ]] ;;
     *scp*)
         for file in "$@"; do [[ "$file" != *rstar.secrets ]] || cp -p "$file" "$FOLDER/secrets"; done
@@ -167,10 +172,12 @@ def stand_in(folder: pathlib.Path, name: str, code: str) -> None:
 
 
 def test_a_slice_is_asked_for_again_until_the_run_is_finished(tmp_path) -> None:
-    """It comes, the first start fails, it is taken away, it comes again, and at the end it is given back."""
-    states = ["none", "WAITING_FOR_RESOURCES", "ACTIVE", "ACTIVE", "ACTIVE", "SUSPENDED", "none", "ACTIVE", "finished"]
-    (tmp_path / "states").write_text("\n".join(states) + "\n")
-    (tmp_path / "gone").touch()
+    """The first request is refused, then it comes, the first start fails, nobody answers for a while, it is taken away
+    and comes again, and at the end it is given back."""
+    states = ["NONE", "NONE", "WAITING_FOR_RESOURCES", "ACTIVE", "ACTIVE", "broken", "ACTIVE", "SUSPENDED", "NONE"]
+    (tmp_path / "states").write_text("\n".join([*states, "ACTIVE", "finished"]) + "\n")
+    for once in ("gone", "refused"):
+        (tmp_path / once).touch()
     stand_in(tmp_path, "gcloud", GCLOUD)
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     words = ("tpu_slice.sh", "up", *VM, "--type", "v5litepod-16", "--every", "0.01")
@@ -179,7 +186,7 @@ def test_a_slice_is_asked_for_again_until_the_run_is_finished(tmp_path) -> None:
     lines = (tmp_path / "calls").read_text().splitlines()
     calls = [line for line in lines if "describe" not in line and "storage ls" not in line]
     kinds = [next(kind for kind in ("create", "scp", "ssh", "delete") if kind in line) for line in calls]
-    assert kinds == ["create", "scp", "scp", "ssh", "delete", "create", "scp", "ssh", "delete"]
+    assert kinds == ["create", "create", "scp", "scp", "ssh", "delete", "create", "scp", "ssh", "delete"]
     assert "--spot" in calls[0]
     assert "The run is finished" in done.stderr
     secrets = tmp_path / "secrets"
@@ -207,7 +214,9 @@ def test_a_host_of_a_slice_knows_its_place(tmp_path) -> None:
     assert words[words.index("--host") + 1] == "2/4"
     assert words[words.index("--coordinator") + 1] == "a.b:8476"
     assert "TPU_ACCELERATOR_TYPE=v5p-8" in words[words.index("--alone") + 1]
-    assert words[-2:] == ["--mesh", "1 4 1"]
+    assert words[-2:] == ["--mesh", "1 4 1"]  # after the default, which it takes the place of
+    default = words.index("--mesh")
+    assert words[default : default + 8] == ["--mesh", "1", "16", "1", "--search-mesh", "1", "1", "4"]
     alone = on_host(tmp_path, TPU_WORKER_ID="0", TPU_WORKER_HOSTNAMES="localhost", TPU_ACCELERATOR_TYPE="v6e-4")
     assert "--host" not in alone
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from rstar_jax.errors import InputError
+from rstar_jax.errors import InputError, Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class Server:
 
         A server that is busy (408, 425, 429), fails (5xx), cannot be reached, is too slow, or answers with no
         JSON or with what `read` finds Unusable, is asked again until the time limit, unless `patient` is off.
-        Raises Refused for any other status, InputError when patience ends.
+        Raises Refused for any other status, Unavailable when patience ends.
         """
         return await self._request("POST", path, body, read, patient)
 
@@ -149,7 +149,7 @@ class Server:
             spent += self._clock() - began + pause
             if not patient or spent > self._limits.total_s:
                 tries = "" if attempt == 0 else f" (tried {attempt + 1} times)"
-                raise InputError(f"{failure}{tries}")
+                raise Unavailable(f"{failure}{tries}")
             log.info("%s; trying again in %.1f s", failure, pause)
             await self._sleep(pause)
         raise AssertionError("itertools.count ends")
