@@ -159,6 +159,7 @@ def test_a_bad_host_leaves_the_work_to_the_others(fakes: ModuleType, machines, t
     assert all("a host cannot begin: RuntimeError: the chips are in use" in str(one) for one in troubles)
 
 
+@pytest.mark.slow
 def test_where_no_host_can_begin_the_search_ends(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
     config = dataclasses.replace(CONFIG, attempts=2)
     broken = functools.partial(fakes.open_on_one_host, str(tmp_path / "nowhere"), failures=4)

@@ -36,5 +36,6 @@ def test_each_axis_alone_trains_what_one_device_trains(tmp_path) -> None:
     run("sharded.py", tmp_path, "data", "fsdp", "tensor")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_on_another_mesh(tmp_path) -> None:
     run("meshes.py", tmp_path)
