@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 
 from rstar_jax.evolution.failures import read_failures
+from rstar_jax.search.shards import trees_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
@@ -23,6 +26,15 @@ def config(seed=0):
     problems = dataclasses.replace(whole.problems, train_per_level={per_level}, test_per_level=1)
     executor = dataclasses.replace(whole.executor, wall_seconds=60.0)  # two hosts and a test share two cores here
     return dataclasses.replace(whole, problems=problems, executor=executor, shard_problems=10, concurrency=4)
+"""
+
+
+ENGINES = """
+import dataclasses, runpy
+def config(seed=0):
+    whole = runpy.run_path({tiny!r})["config"](seed)
+    first, second = whole.rounds[:2]
+    return dataclasses.replace(whole, rounds=(first, dataclasses.replace(second, proposer="policy")), shard_problems=8)
 """
 
 
@@ -54,8 +66,9 @@ def actors() -> list[int]:
     return [pid for _, pid in sorted(found)]
 
 
-def shards(folder: pathlib.Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted((folder / "round1" / "trees").glob("shard-*.parquet"))}
+def shards(folder: pathlib.Path, number: int = 1) -> dict[str, bytes]:
+    trees = folder / f"round{number}" / "trees"
+    return {file.name: file.read_bytes() for file in sorted(trees.glob("shard-*.parquet"))}
 
 
 @pytest.mark.slow
@@ -91,3 +104,27 @@ def test_two_kills_and_a_hang_leave_the_trees_of_one_machine(tmp_path, address) 
     failures = [row["what"] for row in read_failures(tmp_path / "many")]
     assert sum("its host was lost" in what for what in failures) >= 2
     assert any("no problem finished within 30 s" in what for what in failures)
+
+
+@pytest.mark.slow
+def test_actors_with_engines_leave_the_trees_of_one_machine(tmp_path, address) -> None:
+    """Round 2: a policy that has been trained proposes, by an engine in each actor; all but the last bits."""
+    config, one, many = tmp_path / "engines.py", tmp_path / "one", tmp_path / "many"
+    config.write_text(ENGINES.format(tiny=str(ROOT / "tests" / "evolution" / "tiny_config.py")))
+    before = [("search", 1), ("data", 1), ("base", 0), ("policy", 1), ("ppm", 1), ("evaluation", 1)]
+    for stage, number in [*before, ("search", 2)]:
+        if stage == "search" and number == 2:
+            shutil.copytree(one, many)
+        done = script("run_stage.py", config, one, "--stage", stage, "--round", str(number))
+        output = done.communicate(timeout=300)[0]
+        assert done.returncode == 0, output[-3000:]
+    options = ("--round", "2", "--hosts", "2", "--resources", "CPU=0.5", "place=1", "--address", address)
+    search = script("search_cluster.py", config, many, *options)
+    output = search.communicate(timeout=600)[0]
+    assert search.returncode == 0, output[-3000:]
+    ours, theirs = (list(trees_of(folder / "round2" / "trees")) for folder in (many, one))
+    assert [(tree.problem, tree.text, tree.parent, tree.visits) for tree in ours] == [
+        (tree.problem, tree.text, tree.parent, tree.visits) for tree in theirs
+    ]
+    for mine, other in zip(ours, theirs, strict=True):  # sums depend on who shares a batch
+        np.testing.assert_allclose(mine.logprob, other.logprob, atol=1e-4)
