@@ -33,7 +33,7 @@ from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import Graders
 from rstar_jax.evaluation.overview import overviews, table
 from rstar_jax.evaluation.plain import PlainConfig, Tool, plain_solution
-from rstar_jax.evaluation.run import EvaluationConfig, evaluate
+from rstar_jax.evaluation.run import EvaluationConfig, Tools, evaluate
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.files import write_json
@@ -202,17 +202,8 @@ async def evaluate_file(
 ) -> EvaluationResult:
     progress = make_progress(len(problems), 0, f"evaluate {name}", Meter({"model": bench.engine.metrics}))
     try:
-        return await evaluate(
-            problems,
-            config,
-            bench.greedy,
-            bench.sampler,
-            None,
-            bench.executor,
-            bench.graders,
-            folder,
-            on_problem=lambda done, total: progress.advance(False, 0),
-        )
+        tools = Tools(bench.greedy, bench.sampler, None, bench.executor, bench.graders)
+        return await evaluate(problems, config, tools, folder, lambda done, total: progress.advance(False, 0))
     finally:
         progress.close()
 

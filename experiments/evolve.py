@@ -17,7 +17,7 @@ import round2_reliable_ppm
 import round3_ppm_search
 import round4_hard_problems
 import tyro
-from common import COMPILED, Flags, claim, in_lab, load_config, run_dir
+from common import COMPILED, Flags, checked_config, in_lab, run_dir
 
 from rstar_jax.errors import run_main
 from rstar_jax.evaluation.report import print_report
@@ -45,7 +45,7 @@ async def evolve(lab: Lab) -> None:
 def go() -> None:
     flags = tyro.cli(Flags, description=__doc__)
     run = run_dir(flags)
-    claim(run, load_config(flags.config, flags.seed))
+    checked_config(flags)
     if run.summary.exists():
         say(f"{run.root} is finished; this is its report.")
     else:

@@ -35,6 +35,7 @@ from rstar_jax.search.cluster import ClusterConfig, Trouble, search
 from rstar_jax.search.members import import_ray
 from rstar_jax.search.progress import say
 from rstar_jax.search.runner import Grow
+from rstar_jax.search.shards import survey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,14 +69,6 @@ def read_resources(texts: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def round_of(config: EvolutionConfig, number: int) -> Round:
-    """Raises InputError."""
-    found = {round.number: round for round in config.rounds}
-    if number not in found:
-        raise InputError(f"{config.name} has rounds {', '.join(map(str, found))}, no round {number}")
-    return found[number]
-
-
 @contextlib.asynccontextmanager
 async def open_grow(
     config: EvolutionConfig, run: RunDir, round: Round, mesh: tuple[int, int, int]
@@ -90,7 +83,7 @@ def go() -> None:
     flags = tyro.cli(ClusterFlags, description=__doc__)
     ray, config = import_ray(), checked_config(flags)
     run = RunDir(run_dir(flags).root.absolute())  # actors may have another current folder
-    round = round_of(config, flags.round)
+    round = config.round(flags.round)
     cluster = ClusterConfig(
         flags.hosts,
         read_resources(flags.resources),
@@ -109,7 +102,7 @@ def go() -> None:
         note_failure(run.root, what)
 
     with failures_noted(run):
-        search(found, grow, cluster, label=f"round {flags.round} search", budget=round.budget, trouble=trouble)
+        search(survey(found), grow, cluster, label=f"round {flags.round} search", budget=round.budget, trouble=trouble)
 
 
 if __name__ == "__main__":

@@ -108,3 +108,19 @@ secret_lines() {
         fi
     done
 }
+
+# host_packages: what a machine of Google's needs besides this repository, a command a line: Python and the bucket as a
+# folder. Another installation may be going on while a machine starts.
+host_packages() {
+    local install='sudo apt-get -o DPkg::Lock::Timeout=600 install -y'
+    local key='https://packages.cloud.google.com/apt/doc/apt-key.gpg' lists=/etc/apt/sources.list.d/gcsfuse.list
+    local source='deb https://packages.cloud.google.com/apt gcsfuse-jammy main'
+    cat <<END
+command -v python3.12 || { sudo add-apt-repository -y ppa:deadsnakes/ppa && $install python3.12-venv; }
+command -v gcsfuse || { echo "$source" | sudo tee $lists && curl -fsSL $key | sudo tee /etc/apt/trusted.gpg.d/gcsfuse.asc >/dev/null && sudo apt-get update && $install gcsfuse; }
+END
+}
+
+mount_bucket() {
+    echo "mountpoint -q bucket || gcsfuse --implicit-dirs --rename-dir-limit 100000 $(printf %q "$BUCKET") bucket"
+}

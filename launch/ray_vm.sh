@@ -39,13 +39,12 @@ available_node_types:
         preemptible: $([[ "$SPOT" == yes ]] && echo true || echo false)
 head_node_type: head
 setup_commands:
-  - sudo add-apt-repository -y ppa:deadsnakes/ppa && sudo apt-get install -y python3.12-venv
+$(host_packages | sed 's/^/  - /')
   - if test -d rstar_jax; then git -C rstar_jax pull; else git clone $REPOSITORY rstar_jax; fi
   - test -d venv || python3.12 -m venv venv
   - venv/bin/pip install -e 'rstar_jax[ray]'
   - echo 'export PATH=~/venv/bin:\$PATH' >> ~/.bashrc
-  - command -v gcsfuse || { echo "deb https://packages.cloud.google.com/apt gcsfuse-jammy main" | sudo tee /etc/apt/sources.list.d/gcsfuse.list; curl -fsSL https://packages.cloud.google.com/apt/doc/apt-key.gpg | sudo tee /etc/apt/trusted.gpg.d/gcsfuse.asc >/dev/null; sudo apt-get update && sudo apt-get install -y gcsfuse; }
-  - mkdir -p bucket && { mountpoint -q bucket || gcsfuse --implicit-dirs --rename-dir-limit 100000 $BUCKET bucket; }
+  - mkdir -p bucket && { $(mount_bucket); }
 head_setup_commands:
   - venv/bin/pip install google-api-python-client
 worker_setup_commands:

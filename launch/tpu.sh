@@ -28,21 +28,13 @@ host_script() {
     cat <<END
 set -e
 tar -xzf rstar.tar.gz --one-top-level=rstar_jax
-if ! command -v python3.12 >/dev/null; then
-    sudo add-apt-repository -y ppa:deadsnakes/ppa
-    sudo apt-get -o DPkg::Lock::Timeout=600 install -y python3.12-venv
-fi
-if ! command -v gcsfuse >/dev/null; then
-    echo "deb https://packages.cloud.google.com/apt gcsfuse-\$(lsb_release -c -s) main" | sudo tee /etc/apt/sources.list.d/gcsfuse.list
-    curl -fsSL https://packages.cloud.google.com/apt/doc/apt-key.gpg | sudo tee /etc/apt/trusted.gpg.d/gcsfuse.asc >/dev/null
-    sudo apt-get update && sudo apt-get -o DPkg::Lock::Timeout=600 install -y gcsfuse
-fi
+$(host_packages)
 mkdir -p bucket
 chmod 600 rstar.secrets
 cat >rstar.run.sh <<'RUN'
 set -e
 cd "\$HOME"
-mountpoint -q bucket || gcsfuse --implicit-dirs --rename-dir-limit 100000 $(printf %q "$BUCKET") bucket
+$(mount_bucket)
 source rstar.secrets
 exec bash rstar_jax/launch/on_host.sh $(printf %q "$CONFIG") "\$HOME/bucket/$NAME" $OPTIONS
 RUN

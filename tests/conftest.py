@@ -1,12 +1,14 @@
-"""The fakes as a fixture, since tests are imported without their folder on the path."""
+"""What tests of several folders use, as fixtures, since tests are imported without their folder on the path."""
 
 from __future__ import annotations
 
 import importlib.util
 import pathlib
 import sys
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
+import psutil
 import pytest
 
 FAKES = pathlib.Path(__file__).with_name("search") / "fake_search.py"
@@ -19,3 +21,31 @@ def fakes() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """Of a Ray cluster of a head and two workers, as on three machines; each worker has a place for one actor."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        started.add_node(num_cpus=1, resources={"place": 1})
+    yield started.address
+    started.shutdown()
+
+
+@pytest.fixture(scope="session")
+def actors() -> Callable[[], list[int]]:
+    """Processes of a search's actors that are there now, oldest first."""
+
+    def living() -> list[int]:
+        found = []
+        for process in psutil.process_iter(["cmdline", "create_time", "status"]):
+            line = process.info["cmdline"]
+            if line and line[0].startswith("ray::_Host") and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append((process.info["create_time"], process.pid))
+        return [pid for _, pid in sorted(found)]
+
+    return living

@@ -43,7 +43,7 @@ from rstar_jax.evolution import presets
 from rstar_jax.evolution.machine import next_stage
 from rstar_jax.evolution.problem_set import load_problems
 from rstar_jax.evolution.run_dir import RunDir, claim
-from rstar_jax.evolution.search_stage import fingerprint, shards_of
+from rstar_jax.evolution.search_stage import shards_of
 from rstar_jax.evolution.status import read_status
 from rstar_jax.files import write_json
 from rstar_jax.problems.files import write_problems
@@ -151,11 +151,10 @@ def start(run: RunDir) -> dict[str, float]:
         moments.append(time.perf_counter())
         raise Begun
 
-    name, problems = fingerprint(CONFIG, run, ROUND), problems_of(run)
+    problems = problems_of(run)
     read = time.perf_counter()
-    folder, size = run.trees(ROUND.number), CONFIG.shard_problems
     try:
-        asyncio.run(runner.run(problems, grow, folder, fingerprint=name, concurrency=1, shard_problems=size))
+        asyncio.run(runner.run(shards.survey(shards_of(CONFIG, run, problems, ROUND)), grow, concurrency=1))
     except* Begun:
         pass
     return {"seconds": moments[0] - begun, "read_seconds": read - begun}
@@ -166,7 +165,7 @@ def start_cluster(run: RunDir) -> dict[str, float]:
     found = all_shards(run)
     ready, nothing = time.perf_counter(), cast(Any, contextlib.nullcontext)
     with contextlib.suppress(Begun), mock.patch.object(cluster, "import_ray", side_effect=Begun):
-        cluster.search(found, nothing, cluster.ClusterConfig(1, {}))
+        cluster.search(shards.survey(found), nothing, cluster.ClusterConfig(1, {}))
     return {"seconds": time.perf_counter() - begun, "survey_seconds": time.perf_counter() - ready}
 
 
@@ -193,7 +192,7 @@ def one_shard(run: RunDir) -> dict[str, float]:
     shards.commit(shard)
     times.append(time.perf_counter())
     assert len(done) == PARTS, len(done)
-    assert shard.number in shards.survey([shard])
+    assert not shards.survey([shard]).missing
     names = ("resume_seconds", "write_seconds", "commit_seconds")
     return {"seconds": times[-1] - times[0]} | {
         name: after - before for name, before, after in zip(names, times, times[1:], strict=False)

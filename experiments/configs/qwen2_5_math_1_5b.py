@@ -14,5 +14,4 @@ BASE = "Qwen/Qwen2.5-Math-1.5B"
 
 
 def config(seed: int = 0, preset: presets.Preset = "paper") -> EvolutionConfig:
-    whole = {"paper": presets.paper, "released": presets.released}[preset]
-    return presets.derived(whole("qwen2_5_math_1_5b, " + preset, BASE, seed))
+    return presets.derived(presets.named(preset, "qwen2_5_math_1_5b", BASE, seed))

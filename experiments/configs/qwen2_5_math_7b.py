@@ -16,4 +16,4 @@ BASE = "Qwen/Qwen2.5-Math-7B"
 
 
 def config(seed: int = 0, preset: presets.Preset = "paper") -> EvolutionConfig:
-    return {"paper": presets.paper, "released": presets.released}[preset]("qwen2_5_math_7b, " + preset, BASE, seed)
+    return presets.named(preset, "qwen2_5_math_7b", BASE, seed)

@@ -14,5 +14,4 @@ BASE = "Qwen/Qwen2-Math-7B"
 
 
 def config(seed: int = 0, preset: presets.Preset = "paper") -> EvolutionConfig:
-    whole = {"paper": presets.paper, "released": presets.released}[preset]
-    return presets.derived(whole("qwen2_math_7b, " + preset, BASE, seed))
+    return presets.derived(presets.named(preset, "qwen2_math_7b", BASE, seed))

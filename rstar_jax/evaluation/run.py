@@ -80,12 +80,12 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Tools:
-    """Who does what; a model that no method uses may be missing."""
+class Tools:
+    """Who does what. greedy decodes at temperature 0, sampler at 1; a model that no method uses may be None."""
 
-    greedy: Proposer
-    sampler: Proposer
-    scorer: Scorer
+    greedy: Proposer | None
+    sampler: Proposer | None
+    scorer: Scorer | None
     executor: Executor
     graders: Graders
 
@@ -93,27 +93,12 @@ class _Tools:
 async def evaluate(
     problems: Sequence[Problem],
     config: EvaluationConfig,
-    proposer_greedy: Proposer | None,
-    proposer_sample: Proposer | None,
-    scorer: Scorer | None,
-    executor: Executor,
-    graders: Graders,
+    tools: Tools,
     out_dir: AnyPath,
     on_problem: Progress | None = None,
 ) -> EvaluationResult:
-    """Run what is missing in `out_dir` and return everything.
-
-    proposer_greedy decodes at temperature 0, proposer_sample at 1; one that no method uses may be None, and
-    so may the scorer. `on_problem` is told (problems done, problems in all). If a problem fails, the others
-    in flight are cancelled and the exception passes through (in an ExceptionGroup); finished problems stay.
-
-    Raises:
-        InputError: if `out_dir` holds an evaluation with other settings.
-        ValueError: for repeated problem ids, or if a model that is needed is None.
-    """
-    await run_problems(
-        problems, config, proposer_greedy, proposer_sample, scorer, executor, graders, out_dir, on_problem
-    )
+    """Run what is missing in `out_dir` and return everything; see `run_problems`."""
+    await run_problems(problems, config, tools, out_dir, on_problem)
     write_table(problems, out_dir)
     found = collected(problems, config, out_dir)
     assert found is not None
@@ -123,18 +108,22 @@ async def evaluate(
 async def run_problems(
     problems: Sequence[Problem],
     config: EvaluationConfig,
-    proposer_greedy: Proposer | None,
-    proposer_sample: Proposer | None,
-    scorer: Scorer | None,
-    executor: Executor,
-    graders: Graders,
+    tools: Tools,
     out_dir: AnyPath,
     on_problem: Progress | None = None,
 ) -> None:
-    """As `evaluate`, without its result: for one of several processes, each with problems of its own."""
+    """Run what is missing of these problems in `out_dir`; several processes may do so, each with problems of its own.
+
+    `on_problem` is told (problems done, problems in all). If a problem fails, the others in flight are cancelled and
+    the exception passes through (in an ExceptionGroup); finished problems stay.
+
+    Raises:
+        InputError: if `out_dir` holds an evaluation with other settings.
+        ValueError: for repeated problem ids, or if a model that is needed is None.
+    """
     if len({problem.id for problem in problems}) != len(problems):
         raise ValueError("problem ids repeat")
-    tools = _Tools(*_models(config, proposer_greedy, proposer_sample, scorer), executor, graders)
+    _check_models(config, tools)
     folder = local_path(out_dir)
     _claim(folder, config)
     parts = Parts(folder / "parts")
@@ -172,7 +161,7 @@ def _rows(problems: Sequence[Problem], folder: pathlib.Path) -> list[TrajectoryR
 async def _run_missing(
     problems: Sequence[Problem],
     config: EvaluationConfig,
-    tools: _Tools,
+    tools: Tools,
     parts: Parts,
     on_problem: Progress | None,
 ) -> None:
@@ -191,25 +180,25 @@ async def _run_missing(
             group.create_task(one(problem))
 
 
-async def _evaluate_problem(problem: Problem, config: EvaluationConfig, tools: _Tools) -> list[TrajectoryRow]:
+async def _evaluate_problem(problem: Problem, config: EvaluationConfig, tools: Tools) -> list[TrajectoryRow]:
     """All methods on one problem; the search before the samples, whose number may depend on its cost."""
     drafts: dict[Method, list[Draft]] = {}
+    # Those that a method uses are there, as has been checked.
+    policy, sampler, scorer = cast(Proposer, tools.greedy), cast(Proposer, tools.sampler), cast(Scorer, tools.scorer)
     reading = config.search.reading
     if "greedy" in config.methods:
-        drafts["greedy"] = await greedy(
-            problem, tools.greedy, tools.executor, config.sampling, reading, config.seed
-        )
+        drafts["greedy"] = await greedy(problem, policy, tools.executor, config.sampling, reading, config.seed)
     if "search" in config.methods:
         drafts["search"] = await tree_search(
-            problem, tools.sampler, tools.executor, tools.scorer, config.search, config.seed, config.n_trees
+            problem, sampler, tools.executor, scorer, config.search, config.seed, config.n_trees
         )
     if "sample" in config.methods:
         spent = sum(draft.generated_tokens for draft in drafts.get("search", ()))
         drafts["sample"] = await sample(
             problem,
-            tools.sampler,
+            sampler,
             tools.executor,
-            tools.scorer if config.score_samples else None,
+            scorer if config.score_samples else None,
             config.sampling,
             reading,
             config.seed,
@@ -224,23 +213,16 @@ async def _evaluate_problem(problem: Problem, config: EvaluationConfig, tools: _
     ]
 
 
-def _models(
-    config: EvaluationConfig,
-    proposer_greedy: Proposer | None,
-    proposer_sample: Proposer | None,
-    scorer: Scorer | None,
-) -> tuple[Proposer, Proposer, Scorer]:
-    """The models, each of which may be None only if no method uses it."""
+def _check_models(config: EvaluationConfig, tools: Tools) -> None:
     methods = set(config.methods)
     needed = {
-        "proposer_greedy": (proposer_greedy, "greedy" in methods),
-        "proposer_sample": (proposer_sample, bool(methods & {"sample", "search"})),
-        "scorer": (scorer, "search" in methods or ("sample" in methods and config.score_samples)),
+        "greedy": "greedy" in methods,
+        "sampler": bool(methods & {"sample", "search"}),
+        "scorer": "search" in methods or ("sample" in methods and config.score_samples),
     }
-    for name, (model, used) in needed.items():
-        if used and model is None:
+    for name, used in needed.items():
+        if used and getattr(tools, name) is None:
             raise ValueError(f"{name} is needed for methods {config.methods}")
-    return cast(Proposer, proposer_greedy), cast(Proposer, proposer_sample), cast(Scorer, scorer)
 
 
 def _claim(folder: pathlib.Path, config: EvaluationConfig) -> None:

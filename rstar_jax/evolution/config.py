@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal
 
 from rstar_jax.datasets.select import PAPER_PAIRS, PAPER_SFT, PairRule, SftRule
+from rstar_jax.errors import InputError
 from rstar_jax.evolution.base_model import BaseConfig, PublishedBase
 from rstar_jax.evolution.bootstrap.openai_server import OpenAIConfig
 from rstar_jax.evolution.bootstrap.scripted import ScriptedConfig
@@ -96,6 +97,13 @@ class EvolutionConfig:
         searches = [round.search for round in self.rounds] + [self.evaluation.search]
         if any(search.merge_states for search in searches) and not self.executor.states:
             raise ValueError("merge_states needs an executor that names states: set ExecutorConfig.states")
+
+    def round(self, number: int) -> Round:
+        """The round of a number. Raises InputError: there is none."""
+        found = {round.number: round for round in self.rounds}
+        if number not in found:
+            raise InputError(f"{self.name} has rounds {', '.join(map(str, found))}, no round {number}")
+        return found[number]
 
     def pair_rounds(self, number: int) -> range:
         """The rounds whose pairs the PPM of round `number` learns."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.results import Parts
-from rstar_jax.evaluation.run import EvaluationConfig, Method, collected, run_problems, write_table
+from rstar_jax.evaluation.run import EvaluationConfig, Method, Tools, collected, run_problems, write_table
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.run_dir import RunDir
@@ -88,17 +88,9 @@ async def _evaluate(lab: Lab, evaluation: Evaluation, problems: Sequence[Problem
         scorer = await stack.enter_async_context(lab.ppm(ppm)) if ppm is not None else None
         progress = make_progress(len(problems), 0, f"evaluate {evaluation.name}", lab.meter())
         try:
-            await run_problems(
-                problems,
-                _settings(lab.config, evaluation),
-                greedy,
-                sampling,
-                scorer,
-                lab.executor,
-                lab.graders,
-                evaluation.folder(lab.run),
-                on_problem=lambda done, total: progress.advance(False, 0),
-            )
+            tools = Tools(greedy, sampling, scorer, lab.executor, lab.graders)
+            settings, folder = _settings(lab.config, evaluation), evaluation.folder(lab.run)
+            await run_problems(problems, settings, tools, folder, lambda done, total: progress.advance(False, 0))
         finally:
             progress.close()
 

@@ -19,7 +19,6 @@ from rstar_jax.evolution import stages
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.evaluations import BASE, evaluate_round, evaluations_of, is_over
 from rstar_jax.evolution.lab import Lab
-from rstar_jax.evolution.rounds import Round
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.search_stage import search_problems
 from rstar_jax.evolution.summarise import summarise
@@ -77,7 +76,7 @@ def is_done(config: EvolutionConfig, run: RunDir, stage: Stage) -> bool:
     number = stage.round
     match stage.name:
         case "search":
-            return run.has_data(number) or shards.is_over(run.trees(number), _round(config, number).budget)
+            return run.has_data(number) or shards.is_over(run.trees(number), config.round(number).budget)
         case "data":
             return run.has_data(number)
         case "base":
@@ -115,16 +114,12 @@ async def run_stage(lab: Lab, stage: Stage) -> None:
     await _WORK[stage.name](lab, stage.round)
 
 
-def _round(config: EvolutionConfig, number: int) -> Round:
-    return next(round for round in config.rounds if round.number == number)
-
-
 async def _search(lab: Lab, number: int) -> None:
-    await search_problems(lab, _round(lab.config, number))
+    await search_problems(lab, lab.config.round(number))
 
 
 async def _data(lab: Lab, number: int) -> None:
-    stages.build_data(lab, _round(lab.config, number))
+    stages.build_data(lab, lab.config.round(number))
 
 
 async def _base(lab: Lab, number: int) -> None:
@@ -132,11 +127,11 @@ async def _base(lab: Lab, number: int) -> None:
 
 
 async def _policy(lab: Lab, number: int) -> None:
-    stages.fit_policy(lab, _round(lab.config, number))
+    stages.fit_policy(lab, lab.config.round(number))
 
 
 async def _ppm(lab: Lab, number: int) -> None:
-    stages.fit_ppm(lab, _round(lab.config, number))
+    stages.fit_ppm(lab, lab.config.round(number))
 
 
 async def _report(lab: Lab, number: int) -> None:

@@ -92,6 +92,11 @@ def released(name: str, base: str, seed: int = 0, policy_training: TrainConfig =
     )
 
 
+def named(preset: Preset, name: str, base: str, seed: int) -> EvolutionConfig:
+    """`paper` or `released`."""
+    return {"paper": paper, "released": released}[preset](f"{name}, {preset}", base, seed)
+
+
 def derived(whole: EvolutionConfig) -> EvolutionConfig:
     """A base model trained once, on the last round of another run, whose PPM guides it then."""
     last = dataclasses.replace(whole.rounds[-1], proposer="none")

@@ -32,33 +32,19 @@ _SHARDS_PER_PROCESS = 4  # at least, so that hosts are done at about the same ti
 
 async def search_problems(lab: Lab, round: Round) -> None:
     """Search this process's share of the training problems, unless the round is past that."""
-    folder, start = lab.run.trees(round.number), time.monotonic()
     if lab.run.has_data(round.number):
         return
-    mine = shards_of(lab.config, lab.run, lab.problems[0], round, lab.share.of)[lab.share.index :: lab.share.of]
-    if len(shards.survey(mine)) == len(mine):
-        _say_if_others_are_at_work(lab, round)
-        return
-    async with growing(lab, round) as grow:
-        meter = lab.meter()
-        await runner.run(
-            lab.problems[0],
-            grow,
-            folder,
-            fingerprint=fingerprint(lab.config, lab.run, round),
-            concurrency=lab.config.concurrency,
-            label=f"round {round.number} search",
-            status=meter,
-            budget=round.budget,
-            share=lab.share,
-        )
-    lab.note(round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start})
-    _say_if_others_are_at_work(lab, round)
-
-
-def _say_if_others_are_at_work(lab: Lab, round: Round) -> None:
+    share, start = lab.share, time.monotonic()
+    found = shards_of(lab.config, lab.run, lab.problems[0], round, share.of)
+    work = shards.survey(found[share.index :: share.of])
+    if work.missing:
+        async with growing(lab, round) as grow:
+            meter, label = lab.meter(), f"round {round.number} search"
+            options = {"concurrency": lab.config.concurrency, "budget": round.budget, "share": share}
+            await runner.run(work, grow, label=label, status=meter, **options)
+        lab.note(round.number, "search", **meter.totals() | {"seconds": time.monotonic() - start})
     if not shards.is_over(lab.run.trees(round.number), round.budget):
-        say(f"round {round.number} search: share {lab.share} is done; those of other processes are not yet")
+        say(f"round {round.number} search: share {share} is done; those of other processes are not yet")
 
 
 @contextlib.asynccontextmanager
@@ -122,13 +108,13 @@ def fingerprint(config: EvolutionConfig, run: RunDir, round: Round) -> str:
         json.dumps(what, sort_keys=True),
         json.dumps([dataclasses.asdict(config.sampling), config.grader, dataclasses.asdict(config.frame)]),
         str(config.serve_in),
-        json.dumps(_what(config.bootstrap), sort_keys=True) if round.number == 1 else "",
+        json.dumps(_without_address(config.bootstrap), sort_keys=True) if round.number == 1 else "",
         str(config.seed),
         *(sha256_of(model / "run.json") for model in models if round.number > 1 and (model / "run.json").exists()),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _what(bootstrap: Any) -> dict[str, Any]:
-    """A bootstrap model's settings without where it is served."""
+def _without_address(bootstrap: Any) -> dict[str, Any]:
+    """A bootstrap model's settings, but not where it is served."""
     return {name: value for name, value in dataclasses.asdict(bootstrap).items() if name != "base_url"}

@@ -19,9 +19,11 @@ from typing import Any, Literal
 import tyro
 
 from rstar_jax.errors import InputError, run_main
+from rstar_jax.evaluation.results import Parts
 from rstar_jax.evolution.failures import read_failures
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import count_lines, read_json, whole_lines
+from rstar_jax.models.store import is_finished
 from rstar_jax.problems.problem import LEVELS
 from rstar_jax.search import shards
 from rstar_jax.search.store import NoSuchFile, Summary, read_summary
@@ -61,24 +63,25 @@ class Training(Stage):
 
 @dataclasses.dataclass(frozen=True)
 class RoundStatus:
-    """data: counts of what was made of the trees, None before. evaluations: problems done, by name."""
+    """data: counts of what was made of the trees, None before. evaluations: problems done, and in all, by name."""
 
     number: int
     search: Search
     data: dict[str, Any] | None
     policy: Training
     ppm: Training
-    evaluations: dict[str, int]
+    evaluations: dict[str, tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """seconds_since: the newest file of the run was written."""
+    """seconds_since: the newest file of the run was written. base: model that rounds train from."""
 
     name: str
     seed: int
     finished: bool
     seconds_since: float
+    base: Training
     rounds: tuple[RoundStatus, ...]
     failures: tuple[dict[str, Any], ...]
 
@@ -89,14 +92,15 @@ def read_status(root: pathlib.Path, clock: Callable[[], float] = time.time) -> S
     if not run.config.exists():
         raise InputError(f"{root}: no run there (it has no config.json)")
     config = read_json(run.config)
-    train = run.problems / "train.jsonl"
-    total = count_lines(train) if train.exists() else 0
+    files = (run.problems / "train.jsonl", run.problems / "test.jsonl")
+    n_train, n_test = (count_lines(file) if file.exists() else 0 for file in files)
     return Status(
         config["name"],
         config["seed"],
         run.summary.exists(),
         max(0.0, clock() - max(_times(_files(root)))),
-        tuple(_round(run, round["number"], total) for round in config["rounds"]),
+        _training(run.base),
+        tuple(_round(run, round["number"], n_train, n_test) for round in config["rounds"]),
         tuple(read_failures(root)),
     )
 
@@ -114,17 +118,17 @@ def _times(files: Iterable[pathlib.Path]) -> Iterator[float]:
             yield file.stat().st_mtime
 
 
-def _round(run: RunDir, number: int, total: int) -> RoundStatus:
+def _round(run: RunDir, number: int, n_train: int, n_test: int) -> RoundStatus:
     data = run.round(number) / "metrics" / "data.json"
     evaluations = run.round(number) / "evaluation"
     names = sorted(folder.name for folder in evaluations.iterdir()) if evaluations.exists() else []
     return RoundStatus(
         number,
-        _search(run.trees(number), total, data.exists()),
+        _search(run.trees(number), n_train, data.exists()),
         read_json(data) if data.exists() else None,
         _training(run.policy(number)),
         _training(run.ppm(number)),
-        {name: sum(1 for _ in (evaluations / name / "parts").glob("*.parquet")) for name in names},
+        {name: (Parts(evaluations / name / "parts").count(), n_test) for name in names},
     )
 
 
@@ -161,12 +165,12 @@ def _search_rate(folder: pathlib.Path, parts: Sequence[pathlib.Path]) -> float |
 
 
 def _training(folder: pathlib.Path) -> Training:
-    if not (folder / "run.json").exists():
-        return Training("waiting", 0, 0, None, None)
+    if not (folder / "run.json").exists():  # a published base has not been trained here
+        return Training("done" if is_finished(folder) else "waiting", 0, 0, None, None)
     n_steps = read_json(folder / "run.json")["steps"]["n_steps"]
     rows = [row for row in map(json.loads, whole_lines(folder / "metrics.jsonl")) if "loss" in row]
     last = rows[-1] if rows else {"step": 0, "loss": None}
-    state = "done" if (folder / "config.json").exists() else "begun"
+    state = "done" if is_finished(folder) else "begun"
     seconds = [row["step_seconds"] for row in rows[-_STEPS:] if row.get("step_seconds")]
     rate = len(seconds) / sum(seconds) if seconds else None
     return Training(state, n_steps if state == "done" else last["step"], n_steps, rate, last["loss"])
@@ -186,12 +190,14 @@ def render(status: Status) -> str:
     """A few lines for each round."""
     what = "finished" if status.finished else "not finished"
     lines = [f"{status.name}, seed {status.seed}: {what}; last written to {duration(status.seconds_since)} ago"]
+    lines.append(f"base          {_trained(status.base)}")
     for one in status.rounds:
         lines += [f"round {one.number}", f"  search      {_searched(one.search)}"]
         if one.data is not None:
             lines.append(f"  data        {one.data['sft_rows']:,} SFT rows, {one.data['pair_rows']:,} pairs")
         lines += [f"  policy      {_trained(one.policy)}", f"  PPM         {_trained(one.ppm)}"]
-        lines += [f"  evaluation  {name}: {done:,} problems" for name, done in one.evaluations.items()]
+        for name, (done, total) in one.evaluations.items():
+            lines.append(f"  evaluation  {name}: {done:,} of {total:,} problems")
     for failure in status.failures[-3:]:
         lines.append(f"failed {failure['time']}: {failure['what']}")
     return "\n".join(lines)
@@ -214,6 +220,8 @@ def _searched(search: Search) -> str:
 def _trained(training: Training) -> str:
     if training.state == "waiting":
         return "waiting"
+    if not training.total:
+        return "published"
     loss = "" if training.loss is None else f", loss {training.loss:.4f}"
     return f"step {training.done:,} of {training.total:,}{loss}" + _pace(training, "steps")
 

@@ -103,7 +103,8 @@ def platform(mesh: AnyMesh) -> str:
 def gather(weight: jax.Array, axes: Sequence[str | None]) -> jax.Array:
     """Bring a weight from its resting layout to the one that a matrix product wants (the all-gather of FSDP).
 
-    D stands in front while it is done, since libtpu can sum gradients and scatter them at once over leading axes only.
+    D stands in front while it is done: where it is the last axis, libtpu sums whole gradients and then takes parts of
+    them, also on the four chips on which it can do both at once (`benchmarks/scatters.py`).
     """
     split = axes.index("embed") if "embed" in axes else 0
     order = (split, *(axis for axis in range(weight.ndim) if axis != split))

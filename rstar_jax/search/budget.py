@@ -20,7 +20,7 @@ class Budget:
 
     Attributes:
       tokens: generated for finished problems.
-      hours: on the clock, summed over all starts; of processes that search side by side, each one's.
+      hours: on the clock, over all starts; processes that search side by side count once.
     """
 
     tokens: int | None = None

@@ -21,7 +21,7 @@ from rstar_jax.search import shards, store
 from rstar_jax.search.budget import NO_LIMIT, Budget, Spent
 from rstar_jax.search.members import HostTrouble, Member, OpenGrow, first_line, import_ray
 from rstar_jax.search.progress import Progress, make_progress, say
-from rstar_jax.search.shards import Shard
+from rstar_jax.search.shards import Shard, Survey
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_OF_SILENCE = 60.0  # of all hosts, before somebody is told
@@ -64,7 +64,7 @@ class Trouble(Exception):
 
 
 def search(
-    folder_shards: Sequence[Shard],
+    survey: Survey,
     open_grow: OpenGrow,
     config: ClusterConfig,
     *,
@@ -73,7 +73,7 @@ def search(
     trouble: Callable[[Trouble], None] = lambda what: say(str(what)),
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Search the shards that are not complete yet on the cluster that `ray.init` has joined.
+    """Search what is missing of a search's shards on the cluster that `ray.init` has joined.
 
     budget: tokens are counted when a shard is finished; no problem is begun after that. trouble: told of what failed
     and is tried again.
@@ -83,15 +83,11 @@ def search(
       RuntimeError: shards were given up; it names the first and its last error. The others are finished, unless all
         hosts fail all the time.
     """
-    complete = shards.survey(folder_shards)
-    missing = [shard for shard in folder_shards if shard.number not in complete]
-    if not missing:
+    if not survey.missing:
         return
-    total = sum(len(shard.problems) for shard in folder_shards)
-    progress = make_progress(total, sum(summary.problems for summary in complete.values()), label)
-    tokens = sum(summary.tokens for summary in complete.values())
-    spent = Spent(missing[0].folder, "cluster", budget, tokens=tokens, clock=clock)
-    work = _Search(missing, open_grow, config, spent, progress, trouble, clock)
+    progress = make_progress(survey.n_problems, survey.done.problems, label)
+    spent = Spent(survey.missing[0].folder, "cluster", budget, tokens=survey.done.tokens, clock=clock)
+    work = _Search(survey.missing, open_grow, config, spent, progress, trouble, clock)
     try:
         work.to_the_end()
     finally:

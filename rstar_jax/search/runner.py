@@ -10,13 +10,12 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 
-from rstar_jax import files
 from rstar_jax.errors import InputError
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import shards, store
 from rstar_jax.search.budget import NO_LIMIT, Budget, Spent
 from rstar_jax.search.progress import Progress, Status, make_progress
-from rstar_jax.search.shards import SHARD_PROBLEMS, Shard
+from rstar_jax.search.shards import Shard, Survey
 from rstar_jax.search.trajectories import n_correct
 from rstar_jax.search.tree import Tree
 
@@ -87,33 +86,25 @@ class Searcher:
 
 
 async def run(
-    problems: Sequence[Problem],
+    work: Survey,
     grow: Grow,
-    folder: files.AnyPath,
     *,
-    fingerprint: str,
     concurrency: int = 64,
     label: str = "search",
     status: Status | None = None,
     budget: Budget = NO_LIMIT,
     share: Share = WHOLE,
-    shard_problems: int = SHARD_PROBLEMS,
 ) -> None:
-    """Search this process's share of the shards that are not complete yet; see `shards.begin`.
+    """Search what is missing of this process's share of the shards.
 
     concurrency: problems under way at a time. status: words for the progress line. budget: of all processes together;
     when to leave the rest out, in the order of the problems. What `grow` raises ends the run; what is finished by then
     stays.
     """
-    mine = shards.begin(folder, problems, fingerprint, shard_problems)[share.index :: share.of]
-    complete = shards.survey(mine)
-    missing = [shard for shard in mine if shard.number not in complete]
-    if not missing:
+    if not work.missing:
         return
-    before = sum(summary.tokens for summary in complete.values())
-    spent = Spent(files.local_path(folder), str(share), budget, tokens=before, processes=share.of)
-    progress = make_progress(sum(len(shard.problems) for shard in mine), label=label, status=status)
-    progress.skip(sum(summary.problems for summary in complete.values()))
+    spent = Spent(work.missing[0].folder, str(share), budget, tokens=work.done.tokens, processes=share.of)
+    progress = make_progress(work.n_problems, work.done.problems, label, status)
     searcher = Searcher(
         grow,
         concurrency,
@@ -123,7 +114,7 @@ async def run(
     )
     try:
         async with asyncio.TaskGroup() as group:
-            for shard in missing:
+            for shard in work.missing:
                 group.create_task(searcher.search(shard))
     finally:
         progress.close()

@@ -17,7 +17,7 @@ import contextlib
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -111,17 +111,31 @@ def _digest(problems: Sequence[Problem]) -> str:
     return digest.hexdigest()[:16]
 
 
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """Of some shards: those in whose files problems are missing, and the sum of all others."""
+
+    missing: tuple[Shard, ...]
+    done: Summary
+
+    @property
+    def n_problems(self) -> int:
+        return self.done.problems + sum(len(shard.problems) for shard in self.missing)
+
+
+def survey(shards: Iterable[Shard]) -> Survey:
+    """Told from the footers of files, so it is quick for any number of problems."""
+    missing, done = [], Summary()
+    for shard in shards:
+        summary = store.read_summary(shard.file) if shard.file.exists() else Summary()
+        if summary.problems < len(shard.problems):
+            missing.append(shard)
+        else:
+            done += summary
+    return Survey(tuple(missing), done)
+
+
 # --- One shard ----------------------------------------------------------------------------------------
-
-
-def survey(shards: Sequence[Shard]) -> dict[int, Summary]:
-    """What the files of complete shards, in which no problem is missing, say of themselves, by number."""
-    found = {shard.number: store.read_summary(shard.file) for shard in shards if shard.file.exists()}
-    return {shard.number: found[shard.number] for shard in shards if is_complete(shard, found.get(shard.number))}
-
-
-def is_complete(shard: Shard, summary: Summary | None) -> bool:
-    return summary is not None and summary.problems == len(shard.problems)
 
 
 def resume(shard: Shard) -> dict[str, int]:
@@ -225,8 +239,7 @@ def summary_of(folder: pathlib.Path) -> Summary:
 
 def write_left_out(folder: pathlib.Path, shards: Sequence[Shard]) -> int:
     """Once a search is over: name the problems that the budget did not reach, and return how many they are."""
-    complete = survey(shards)
-    left = [problem for shard in shards if shard.number not in complete for problem in _without_trees(shard)]
+    left = [problem for shard in survey(shards).missing for problem in _without_trees(shard)]
     if left:
         write_problems(folder / LEFT_OUT, left)
     else:

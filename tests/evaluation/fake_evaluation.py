@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rstar_jax.evaluation.methods import Graders
-from rstar_jax.evaluation.run import EvaluationConfig, evaluate
+from rstar_jax.evaluation.run import EvaluationConfig, Tools, evaluate
 from rstar_jax.problems.problem import LEVELS, Problem
 from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.protocols import Execution, Path, Proposal, sample_key
@@ -77,9 +77,8 @@ GRADERS = Graders(strict=SameText(), released=Within1())
 
 async def run(out_dir: str, config: EvaluationConfig = CONFIG, policy: FakePolicy | None = None, **options):
     policy = policy or FakePolicy(0.5)
-    return await evaluate(
-        problems(), config, policy, policy, FakeScorer(), FakeExecutor(), GRADERS, out_dir, **options
-    )
+    tools = Tools(policy, policy, FakeScorer(), FakeExecutor(), GRADERS)
+    return await evaluate(problems(), config, tools, out_dir, **options)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rstar_jax.evaluation import aggregate
 from rstar_jax.evaluation.methods import Graders
 from rstar_jax.evaluation.overview import overviews, table
 from rstar_jax.evaluation.plain import NO_BLOCK, PlainConfig, Tool, plain_solution, read_answer
-from rstar_jax.evaluation.run import EvaluationConfig, evaluate
+from rstar_jax.evaluation.run import EvaluationConfig, Tools, evaluate
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
 from rstar_jax.grading import GraderPool
 from rstar_jax.inference.config import Sampling
@@ -225,8 +225,8 @@ def run(model, folder: pathlib.Path, selected: list[Problem], concurrency: int =
         proposer = model(unsteady, WITH_TOOL)
         with GraderPool(semantics="strict") as strict, GraderPool(semantics="released") as released:
             async with ExecutorPool(ExecutorConfig(semantics="notebook", cells=2)) as pool:
-                graders = Graders(strict, released)
-                result = await evaluate(selected, config, proposer, proposer, None, pool, graders, folder, **options)
+                tools = Tools(proposer, proposer, None, pool, Graders(strict, released))
+                result = await evaluate(selected, config, tools, folder, **options)
         return result, proposer.engine.read
 
     return asyncio.run(go())

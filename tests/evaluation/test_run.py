@@ -134,19 +134,10 @@ def test_config_refuses_a_search_that_sees_the_truth():
 
 
 def test_missing_models_are_named(fakes, tmp_path):
+    policy = fakes.FakePolicy(1)
+    tools = fakes.Tools(policy, policy, None, fakes.FakeExecutor(), fakes.GRADERS)
     with pytest.raises(ValueError, match="scorer is needed"):
-        asyncio.run(
-            fakes.evaluate(
-                fakes.problems(),
-                fakes.CONFIG,
-                fakes.FakePolicy(1),
-                fakes.FakePolicy(1),
-                None,
-                fakes.FakeExecutor(),
-                fakes.GRADERS,
-                tmp_path,
-            )
-        )
+        asyncio.run(fakes.evaluate(fakes.problems(), fakes.CONFIG, tools, tmp_path))
 
 
 def test_a_good_scorer_beats_greedy(fakes, tmp_path):

@@ -16,7 +16,7 @@ from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import write_json
 from rstar_jax.models.config import ModelConfig
 from rstar_jax.problems.files import write_problems
-from rstar_jax.search import runner, shards
+from rstar_jax.search import shards
 
 CONFIG = EvolutionConfig("x", ModelConfig(8, 8, 1, 1, 1, 8, 8))
 
@@ -46,7 +46,7 @@ def test_what_comes_next_is_told_from_the_files(fakes, tmp_path) -> None:
         assert next_stage(config, run) == Stage("search", 1)
         shards.commit(one)  # as when a budget is spent: a file, but not of all
         assert next_stage(config, run) == Stage("search", 1)
-        asyncio.run(runner.run(problems, fakes.two_trees, run.trees(1), fingerprint="f"))
+        asyncio.run(fakes.run(problems, fakes.two_trees, run.trees(1)))
 
     def evaluated(number: int) -> None:
         for one in evaluations_of(config, number):

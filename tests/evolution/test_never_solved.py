@@ -11,7 +11,7 @@ from rstar_jax.evolution.never_solved import NEVER_SOLVED, doubt, write_never_so
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.files import read_jsonl
 from rstar_jax.problems.problem import Problem
-from rstar_jax.search import presets, runner
+from rstar_jax.search import presets
 from rstar_jax.search.shards import trees_of
 from rstar_jax.search.tree import ROOT, NewNode, expand, new_tree
 
@@ -38,7 +38,7 @@ def test_those_that_no_round_has_solved(fakes, tmp_path) -> None:
         async def trees(problem: Problem):
             return [await fakes.grow(config, problem, seed=seed)]
 
-        asyncio.run(runner.run(some, trees, run.trees(number), fingerprint="f"))
+        asyncio.run(fakes.run(some, trees, run.trees(number)))
         build(by_problem(trees_of(run.trees(number))), run.data(number))
 
     search(1, problems, seed=0)

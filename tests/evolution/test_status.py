@@ -19,8 +19,8 @@ from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.status import duration, read_status, render
 from rstar_jax.files import write_json, write_jsonl
 from rstar_jax.problems.files import write_problems
-from rstar_jax.problems.problem import LEVELS
-from rstar_jax.search import presets, runner, shards
+from rstar_jax.problems.problem import LEVELS, Problem
+from rstar_jax.search import presets, shards
 from rstar_jax.search.shards import trees_of
 from rstar_jax.search.trajectories import n_correct
 
@@ -47,7 +47,7 @@ def search(fakes, run: RunDir, stop_after: int | None = None) -> None:
             raise ConnectionError("the server has gone")
         return [await fakes.grow(config, problem)]
 
-    work = runner.run(read_problems(run.problems / "train.jsonl"), trees, run.trees(1), fingerprint="f", concurrency=1)
+    work = fakes.run(read_problems(run.problems / "train.jsonl"), trees, run.trees(1), concurrency=1)
     try:
         asyncio.run(work)
     except ExceptionGroup as error:
@@ -108,7 +108,7 @@ def test_what_the_budget_left_out(fakes, run) -> None:
         return [await fakes.grow(presets.paper(1), problem)]
 
     problems = read_problems(run.problems / "train.jsonl")
-    asyncio.run(runner.run(problems, trees, run.trees(1), fingerprint="f", concurrency=1, budget=Budget(tokens=1)))
+    asyncio.run(fakes.run(problems, trees, run.trees(1), concurrency=1, budget=Budget(tokens=1)))
     found = read_status(run.root).rounds[0].search
     assert (found.state, found.done, found.left_out) == ("done", 1, 11)
     assert "11 left out by the budget" in render(read_status(run.root))
@@ -126,6 +126,21 @@ def test_a_model_in_training_and_one_that_is_done(run) -> None:
     assert (first.policy.state, first.policy.done) == ("done", 30)
     assert (first.ppm.state, first.ppm.done, first.ppm.loss, first.ppm.seconds_left) == ("begun", 10, 0.1, 10.0)
     assert "step 10 of 30, loss 0.1000; 2 steps/s, about 10 s left" in render(read_status(run.root))
+
+
+def test_the_base_and_evaluations(run) -> None:
+    assert read_status(run.root).base.state == "waiting"
+    write_json(run.base / "config.json", {})
+    assert "base          published" in render(read_status(run.root))
+    write_json(run.base / "run.json", {"steps": {"n_steps": 30}})
+    write_jsonl(run.base / "metrics.jsonl", [{"step": 30, "loss": 0.5}])
+    write_problems(run.problems / "test.jsonl", [Problem(name, "What?", "2") for name in "abc"])
+    parts = run.evaluation(1, "SLM-r1") / "parts"
+    parts.mkdir(parents=True)
+    (parts / "a.parquet").touch()
+    text = render(read_status(run.root))
+    assert "base          step 30 of 30, loss 0.5000" in text
+    assert "evaluation  SLM-r1: 1 of 3 problems" in text
 
 
 def test_the_command(run, tmp_path) -> None:

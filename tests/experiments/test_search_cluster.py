@@ -11,7 +11,6 @@ import sys
 import time
 
 import numpy as np
-import psutil
 import pytest
 
 from rstar_jax.evolution.failures import read_failures
@@ -38,32 +37,9 @@ def config(seed=0):
 """
 
 
-@pytest.fixture(scope="module")
-def address():
-    """Of a cluster of a head and two workers, each with room for one actor."""
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        started.add_node(num_cpus=1, resources={"place": 1})
-    yield started.address
-    started.shutdown()
-
-
 def script(name: str, config: pathlib.Path, folder: pathlib.Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(EXPERIMENTS / name), "--config", str(config), "--run-dir", str(folder), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def actors() -> list[int]:
-    """Processes of actors, oldest first."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "create_time", "status"]):
-        line = process.info["cmdline"]
-        if line and line[0].startswith("ray::_Host") and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append((process.info["create_time"], process.pid))
-    return [pid for _, pid in sorted(found)]
 
 
 def shards(folder: pathlib.Path, number: int = 1) -> dict[str, bytes]:
@@ -72,7 +48,7 @@ def shards(folder: pathlib.Path, number: int = 1) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_two_kills_and_a_hang_leave_the_trees_of_one_machine(tmp_path, address) -> None:
+def test_two_kills_and_a_hang_leave_the_trees_of_one_machine(tmp_path, ray_address, actors) -> None:
     """200 problems and more of the built-in example, each once, as on one machine."""
     config = tmp_path / "small.py"
     config.write_text(CONFIG.format(cpu=str(EXPERIMENTS / "configs" / "cpu.py"), per_level=6))
@@ -81,7 +57,7 @@ def test_two_kills_and_a_hang_leave_the_trees_of_one_machine(tmp_path, address) 
     expected = shards(tmp_path / "one")
     assert len(expected) >= 20
 
-    options = ("--round", "1", "--hosts", "2", "--resources", "CPU=0.5", "place=1", "--address", address)
+    options = ("--round", "1", "--hosts", "2", "--resources", "CPU=0.5", "place=1", "--address", ray_address)
     search = script("search_cluster.py", config, tmp_path / "many", *options, "--stall-minutes", "0.5")
 
     def until(condition) -> None:
@@ -107,7 +83,7 @@ def test_two_kills_and_a_hang_leave_the_trees_of_one_machine(tmp_path, address) 
 
 
 @pytest.mark.slow
-def test_actors_with_engines_leave_the_trees_of_one_machine(tmp_path, address) -> None:
+def test_actors_with_engines_leave_the_trees_of_one_machine(tmp_path, ray_address) -> None:
     """Round 2: a policy that has been trained proposes, by an engine in each actor; all but the last bits."""
     config, one, many = tmp_path / "engines.py", tmp_path / "one", tmp_path / "many"
     config.write_text(ENGINES.format(tiny=str(ROOT / "tests" / "evolution" / "tiny_config.py")))
@@ -118,7 +94,7 @@ def test_actors_with_engines_leave_the_trees_of_one_machine(tmp_path, address) -
         done = script("run_stage.py", config, one, "--stage", stage, "--round", str(number))
         output = done.communicate(timeout=300)[0]
         assert done.returncode == 0, output[-3000:]
-    options = ("--round", "2", "--hosts", "2", "--resources", "CPU=0.5", "place=1", "--address", address)
+    options = ("--round", "2", "--hosts", "2", "--resources", "CPU=0.5", "place=1", "--address", ray_address)
     search = script("search_cluster.py", config, many, *options)
     output = search.communicate(timeout=600)[0]
     assert search.returncode == 0, output[-3000:]

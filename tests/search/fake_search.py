@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from rstar_jax.problems.problem import Problem
-from rstar_jax.search import presets, runner
+from rstar_jax.search import presets, runner, shards
 from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.mcts import search
 from rstar_jax.search.protocols import Execution, Path, Proposal
@@ -179,13 +179,28 @@ async def open_on_one_host(taken: str, failures: int) -> AsyncIterator[runner.Gr
     yield functools.partial(two_trees, seconds=0.1)
 
 
+async def run(
+    some: Sequence[Problem],
+    grow: runner.Grow,
+    folder: str | pathlib.Path,
+    *,
+    fingerprint: str = "f",
+    shard_problems: int = shards.SHARD_PROBLEMS,
+    share: runner.Share = runner.WHOLE,
+    **options: Any,
+) -> None:
+    """Begin a search or go on with it."""
+    found = shards.begin(folder, some, fingerprint, shard_problems)
+    await runner.run(shards.survey(found[share.index :: share.of]), grow, share=share, **options)
+
+
 async def run_many(
     folder: str, count: int = 12, seconds: float = 0.0, concurrency: int = 4, shard_problems: int = 4, **options: Any
 ) -> None:
     """Two trees for each of some problems."""
     trees = functools.partial(two_trees, seconds=seconds)
     options |= {"fingerprint": MANY.hash(), "concurrency": concurrency, "shard_problems": shard_problems}
-    await runner.run(problems(count), trees, folder, **options)
+    await run(problems(count), trees, folder, **options)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import pathlib
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
-import psutil
 import pytest
 
 from rstar_jax.errors import InputError
@@ -24,19 +24,12 @@ ray = pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory):
-    """Started as on three machines, by Ray's own test cluster; each worker has room for one actor."""
-    from ray.cluster_utils import Cluster
-
-    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        started.add_node(num_cpus=1, resources={"place": 1})
+def machines(ray_address: str) -> Iterator[None]:
+    """The cluster, joined; its actors find the fakes."""
     paths = os.pathsep.join(filter(None, (str(pathlib.Path(__file__).parent), os.environ.get("PYTHONPATH"))))
-    ray.init(address=started.address, runtime_env={"env_vars": {"PYTHONPATH": paths}}, log_to_driver=False)
-    yield started
+    ray.init(address=ray_address, runtime_env={"env_vars": {"PYTHONPATH": paths}}, log_to_driver=False)
+    yield
     ray.shutdown()
-    started.shutdown()
 
 
 CONFIG = ClusterConfig(
@@ -55,8 +48,8 @@ class Unsendable:
         return _raise, ()
 
 
-def begun(fakes: ModuleType, folder: pathlib.Path, count: int, size: int) -> list[shards.Shard]:
-    return shards.begin(folder, fakes.problems(count), fakes.MANY.hash(), size)
+def begun(fakes: ModuleType, folder: pathlib.Path, count: int, size: int) -> shards.Survey:
+    return shards.survey(shards.begin(folder, fakes.problems(count), fakes.MANY.hash(), size))
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
@@ -73,16 +66,6 @@ def test_the_trees_of_one_machine(fakes: ModuleType, machines, tmp_path: pathlib
     assert [os.stat(file).st_mtime_ns for file in shards.shard_files(tmp_path / "many")] == before
 
 
-def actors() -> list[int]:
-    """Processes of actors that are there and not dead already, oldest first."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "create_time", "status"]):
-        line = process.info["cmdline"]
-        if line and line[0].startswith("ray::_Host") and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append((process.info["create_time"], process.pid))
-    return [pid for _, pid in sorted(found)]
-
-
 def until(condition, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -90,7 +73,9 @@ def until(condition, seconds: float = 90.0) -> None:
         time.sleep(0.02)
 
 
-def test_two_kills_and_a_hang_of_200_problems(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
+def test_two_kills_and_a_hang_of_200_problems(
+    fakes: ModuleType, machines, actors: Callable[[], list[int]], tmp_path: pathlib.Path
+) -> None:
     """A worker is killed twice, and an actor hung, at different shards: every tree is there once, as on one machine."""
     folder, troubles = tmp_path / "many", []
     found = begun(fakes, folder, 200, 8)
@@ -107,14 +92,14 @@ def test_two_kills_and_a_hang_of_200_problems(fakes: ModuleType, machines, tmp_p
 
     thread = threading.Thread(target=mischief)
     thread.start()
-    config = dataclasses.replace(CONFIG, stall_seconds=5.0)
+    config = dataclasses.replace(CONFIG, stall_seconds=12.0)  # two cores run all of this, and other tests
     cluster.search(found, functools.partial(fakes.open_grow, 0.04), config, trouble=troubles.append)
     thread.join()
     asyncio.run(fakes.run_many(str(tmp_path / "one"), count=200, shard_problems=8, concurrency=64))
     assert contents(folder) == contents(tmp_path / "one")
     assert len(shards.shard_files(folder)) == 25
     assert sum("its host was lost" in str(one) for one in troubles) >= 2
-    assert any("no problem finished within 5 s" in str(one) for one in troubles)
+    assert any("no problem finished within 12 s" in str(one) for one in troubles)
 
 
 def test_a_budget_ends_the_search(fakes: ModuleType, machines, tmp_path: pathlib.Path) -> None:
@@ -123,11 +108,11 @@ def test_a_budget_ends_the_search(fakes: ModuleType, machines, tmp_path: pathlib
     cluster.search(found, fakes.open_grow, CONFIG, budget=Budget(tokens=1))
     assert shards.is_over(tmp_path, Budget(tokens=1))
     assert not shards.is_over(tmp_path, Budget(tokens=10**9))  # raised: there is more to do
-    left = shards.write_left_out(tmp_path, found)
+    left = shards.write_left_out(tmp_path, found.missing)
     assert 0 < left < 40
     assert shards.summary_of(tmp_path).problems == 40 - left
-    cluster.search(found, fakes.open_grow, CONFIG)
-    assert shards.write_left_out(tmp_path, found) == 0
+    cluster.search(begun(fakes, tmp_path, 40, 4), fakes.open_grow, CONFIG)
+    assert shards.write_left_out(tmp_path, found.missing) == 0
     asyncio.run(fakes.run_many(str(tmp_path / "one"), count=40))
     assert contents(tmp_path) == contents(tmp_path / "one")
 

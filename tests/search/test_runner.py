@@ -81,7 +81,7 @@ def test_killed_twice_and_resumed(fakes: ModuleType, undisturbed: dict[str, byte
         grown.append(problem.id)
         return [await fakes.grow(fakes.MANY, problem, index=index) for index in range(2)]
 
-    asyncio.run(runner.run(fakes.problems(12), trees, tmp_path, fingerprint=fakes.MANY.hash()))
+    asyncio.run(fakes.run(fakes.problems(12), trees, tmp_path, fingerprint=fakes.MANY.hash()))
     assert len(grown) == 12 - kept
     assert contents(tmp_path) == undisturbed
     assert not list(tmp_path.rglob("*.tmp-*"))
@@ -133,7 +133,7 @@ def test_what_a_search_raises_ends_the_run_and_keeps_the_rest(fakes: ModuleType,
         return [await fakes.grow(presets.paper(1), problem)]
 
     with pytest.raises(ExceptionGroup) as raised:
-        asyncio.run(runner.run(problems, trees, tmp_path, fingerprint="a", concurrency=1))
+        asyncio.run(fakes.run(problems, trees, tmp_path, fingerprint="a", concurrency=1))
     assert raised.group_contains(ConnectionError)
     assert len(parts_of(tmp_path)) == 2
 
@@ -143,7 +143,7 @@ def test_other_settings_and_other_problems_are_refused(fakes: ModuleType, tmp_pa
         return [await fakes.grow(presets.paper(1), problem)]
 
     def start(problems: list[Problem], fingerprint: str = "a") -> None:
-        asyncio.run(runner.run(problems, trees, tmp_path, fingerprint=fingerprint))
+        asyncio.run(fakes.run(problems, trees, tmp_path, fingerprint=fingerprint))
 
     start([Problem("p", "What?", "1")])
     with pytest.raises(InputError, match="other settings"):
@@ -178,7 +178,7 @@ def test_a_budget_of_tokens_leaves_the_rest_out_and_can_be_raised(
     def start(budget: Budget) -> list[str]:
         grown.clear()
         options = {"fingerprint": config.hash(), "concurrency": 1, "shard_problems": 4}
-        asyncio.run(runner.run(problems, trees, tmp_path, budget=budget, **options))
+        asyncio.run(fakes.run(problems, trees, tmp_path, budget=budget, **options))
         found = shards.begin(tmp_path, problems, config.hash())
         assert shards.is_over(tmp_path, budget)
         assert not shards.is_over(tmp_path, Budget(tokens=10**9))  # raised: there is more to do
@@ -195,7 +195,7 @@ def test_a_budget_of_tokens_leaves_the_rest_out_and_can_be_raised(
     assert grown == []
     assert start(Budget(tokens=spent + 1)) == left_out[1:]
     assert len(grown) == 1
-    asyncio.run(runner.run(problems, trees, tmp_path, fingerprint=config.hash()))
+    asyncio.run(fakes.run(problems, trees, tmp_path, fingerprint=config.hash()))
     assert shards.write_left_out(tmp_path, shards.begin(tmp_path, problems, config.hash())) == 0
     assert not (tmp_path / shards.LEFT_OUT).exists()
     assert contents(tmp_path) == undisturbed
