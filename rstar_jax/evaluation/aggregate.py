@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from rstar_jax.evaluation import selection
@@ -48,9 +49,19 @@ def system2(result: EvaluationResult, n: int | None = None) -> Scores:
     choices = []
     for rows in result.of("search"):
         choice = selection.best_by_score(rows if n is None else _first_answers(rows, n))
-        generated, scored = sum(r.generated_tokens for r in rows), sum(r.scored_tokens for r in rows)
-        choices.append(dataclasses.replace(choice, generated_tokens=generated, scored_tokens=scored))
+        choices.append(at_the_cost_of(choice, rows))
     return to_scores(choices)
+
+
+def at_the_cost_of(choice: Choice, rows: Sequence[TrajectoryRow]) -> Choice:
+    """The same choice, having paid for all of these rows."""
+    return dataclasses.replace(
+        choice,
+        generated_tokens=sum(row.generated_tokens for row in rows),
+        scored_tokens=sum(row.scored_tokens for row in rows),
+        calls=sum(row.calls for row in rows),
+        seconds=math.fsum(row.seconds for row in rows),
+    )
 
 
 def pass_at_n(result: EvaluationResult, k: int) -> Scores:
@@ -59,19 +70,24 @@ def pass_at_n(result: EvaluationResult, k: int) -> Scores:
     Unbiased for a fixed number of samples; under `match_search` their number depends a little on their
     lengths. Raises ValueError for k above the number of samples of some problem.
     """
-    per_problem = []
-    for rows in result.of("sample"):
-        n = len(rows)
-        per_problem.append(
-            (
-                selection.pass_at(n, sum(row.strict for row in rows), k),
-                selection.pass_at(n, sum(row.released for row in rows), k),
-                sum(row.generated_tokens for row in rows) * k // n,
-                sum(row.scored_tokens for row in rows) * k // n,
-                k,
-            )
+    return mean_pass(result.of("sample"), k)
+
+
+def mean_pass(per_problem: Iterable[Sequence[TrajectoryRow]], k: int) -> Scores:
+    """Unbiased pass@k of exchangeable trajectories of every problem; costs are those of k average ones."""
+    columns = [
+        (
+            selection.pass_at(len(rows), sum(row.strict for row in rows), k),
+            selection.pass_at(len(rows), sum(row.released for row in rows), k),
+            sum(row.generated_tokens for row in rows) * k // len(rows),
+            sum(row.scored_tokens for row in rows) * k // len(rows),
+            k,
+            sum(row.calls for row in rows) * k // len(rows),
+            math.fsum(row.seconds for row in rows) * k / len(rows),
         )
-    return Scores(*(tuple(column) for column in zip(*per_problem, strict=True)))
+        for rows in per_problem
+    ]
+    return Scores(*(tuple(column) for column in zip(*columns, strict=True)))
 
 
 def scaling(result: EvaluationResult, counts: Sequence[int]) -> tuple[ScalingCurve, ...]:
@@ -109,6 +125,8 @@ def to_scores(choices: Iterable[Choice]) -> Scores:
         generated_tokens=tuple(c.generated_tokens for c in chosen),
         scored_tokens=tuple(c.scored_tokens for c in chosen),
         trajectories=tuple(c.trajectories for c in chosen),
+        calls=tuple(c.calls for c in chosen),
+        seconds=tuple(c.seconds for c in chosen),
     )
 
 

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rstar_jax.evaluation.plain import PlainConfig, plain_solution
-from rstar_jax.evaluation.results import NO_GROUP, REST, TrajectoryRow
+from rstar_jax.evaluation.results import NO_GROUP, NO_TREE, REST, TrajectoryRow
 from rstar_jax.grading import group_answers
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.config import SearchConfig
@@ -47,8 +47,11 @@ class Draft:
     score: float
     generated_tokens: int
     scored_tokens: int
-    steps: int
+    calls: int
     outcome: str
+    text: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    tree: int = NO_TREE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,34 +130,39 @@ def tree_drafts(tree: Tree) -> list[Draft]:
     refused candidates too: what the search had to spend to come from one trajectory to the next. Scored
     tokens are those of the steps that the PPM judged.
     """
-    generated, scored = _expansion_costs(tree)
-    order = list(generated)
+    costs = _expansion_costs(tree)
+    order = list(costs)
     drafts, paid = [], 0
     for found in trajectories(tree):
         upto = order.index(_expansion(tree, found.nodes[-1])) + 1
-        new = order[paid:upto]
+        new = sum((costs[one] for one in order[paid:upto]), _Cost())
         paid = max(paid, upto)
         drafts.append(
             Draft(
                 answer=_clean(found.answer) or None,
                 score=found.ppm,
-                generated_tokens=sum(generated[one] for one in new),
-                scored_tokens=sum(scored[one] for one in new),
-                steps=len(found.steps),
+                generated_tokens=new.generated,
+                scored_tokens=new.scored,
+                calls=new.calls,
                 outcome="answer",
+                text=tuple(map(_clean, found.steps)),
+                values=tuple(tree.ppm[node] for node in found.nodes),
+                tree=tree.index,
             )
         )
-    rest = tree.tokens - sum(draft.generated_tokens for draft in drafts)
-    rest_scored = sum(scored.values()) - sum(draft.scored_tokens for draft in drafts)
-    if rest or rest_scored or not drafts:
-        drafts.append(Draft(None, math.nan, rest, rest_scored, 0, REST))
+    generated = tree.tokens - sum(draft.generated_tokens for draft in drafts)
+    scored = sum(cost.scored for cost in costs.values()) - sum(draft.scored_tokens for draft in drafts)
+    calls = tree.executions - sum(draft.calls for draft in drafts)
+    if generated or scored or calls or not drafts:
+        drafts.append(Draft(None, math.nan, generated, scored, calls, REST, tree=tree.index))
     return drafts
 
 
 async def graded_rows(
-    problem: Problem, method: str, drafts: Sequence[Draft], graders: Graders
+    problem: Problem, method: str, drafts: Sequence[Draft], seconds: float, graders: Graders
 ) -> list[TrajectoryRow]:
-    """Rows of one method; every distinct answer is graded once by each grader."""
+    """Rows of one method, which took so long; every distinct answer is graded once by each grader."""
+    shares = _shares([draft.generated_tokens for draft in drafts])
     first_at: dict[str, int] = {}  # distinct answer → index of the first trajectory that gives it
     for index, draft in enumerate(drafts):
         if draft.answer is not None:
@@ -176,10 +184,17 @@ async def graded_rows(
             group=group_of.get(draft.answer, NO_GROUP),
             strict=strict.get(draft.answer, False),
             released=released.get(draft.answer, False),
+            seconds=seconds * share,
             **dataclasses.asdict(draft),
         )
-        for index, draft in enumerate(drafts)
+        for index, (draft, share) in enumerate(zip(drafts, shares, strict=True))
     ]
+
+
+def _shares(weights: Sequence[int]) -> list[float]:
+    """Weights as shares of their sum; equal ones where there is no weight."""
+    total = sum(weights)
+    return [weight / total if total else 1 / len(weights) for weight in weights]
 
 
 async def _grade_all(grader: Grader, answers: Sequence[str], truth: str) -> dict[str | None, bool]:
@@ -216,26 +231,37 @@ def _draft(sampled: Sample, score: float = math.nan, scored: bool = False) -> Dr
         score=score,
         generated_tokens=sampled.n_tokens,
         scored_tokens=sampled.n_tokens if scored and answer is not None else 0,
-        steps=len(sampled.path.steps),
+        calls=sampled.n_calls,
         outcome=sampled.outcome,
+        text=tuple(map(_clean, sampled.path.steps)),
     )
 
 
-def _expansion_costs(tree: Tree) -> tuple[dict[_Expansion, int], dict[_Expansion, int]]:
-    """Generated and scored tokens of every expansion that brought children, in the order of the expansions."""
-    refused: collections.Counter[_Expansion] = collections.Counter()
+@dataclasses.dataclass(frozen=True)
+class _Cost:
+    """Of an expansion: generated tokens, those that the PPM judged, calls of Python."""
+
+    generated: int = 0
+    scored: int = 0
+    calls: int = 0
+
+    def __add__(self, other: _Cost) -> _Cost:
+        return _Cost(self.generated + other.generated, self.scored + other.scored, self.calls + other.calls)
+
+
+def _expansion_costs(tree: Tree) -> dict[_Expansion, _Cost]:
+    """Of every expansion that brought children, in the order of the expansions."""
+    refused: dict[_Expansion, _Cost] = collections.defaultdict(_Cost)
     for one in tree.refused:
-        refused[one.node, one.created_at] += one.n_tokens
-    generated: dict[_Expansion, int] = {}
-    scored: dict[_Expansion, int] = {}
+        refused[one.node, one.created_at] += _Cost(one.n_tokens, 0, int(one.reason == "error"))
+    costs: dict[_Expansion, _Cost] = {}
     for node, parent in enumerate(tree.parent):
         if parent == NO_PARENT:
             continue
-        place = _expansion(tree, node)
-        generated[place] = generated.get(place, refused[place]) + tree.n_tokens[node]
-        judged = 0 if math.isnan(tree.ppm[node]) else tree.n_tokens[node]
-        scored[place] = scored.get(place, 0) + judged
-    return generated, scored
+        place, tokens = _expansion(tree, node), tree.n_tokens[node]
+        judged = 0 if math.isnan(tree.ppm[node]) else tokens
+        costs[place] = costs.get(place, refused[place]) + _Cost(tokens, judged, int(bool(tree.outcome[node])))
+    return costs
 
 
 def _expansion(tree: Tree, child: int) -> _Expansion:

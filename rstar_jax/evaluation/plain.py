@@ -78,7 +78,7 @@ async def plain_solution(
     itself (`ExecutorConfig(semantics="notebook")`). Outcomes: "answer", also where something else has ended the text
     behind an answer; else "no_answer", "overlong" or "too_many_calls".
     """
-    path, history, n_tokens, logprob = Path(problem), (), 0, 0.0
+    path, history, n_tokens, logprob, n_calls = Path(problem), (), 0, 0.0, 0
     for number in itertools.count():
         (proposal,) = await proposer.propose(path, 1, sample_key(key, number))
         n_tokens += proposal.n_tokens
@@ -91,10 +91,11 @@ async def plain_solution(
         if number == config.tool.calls:
             path, ending = path.child(proposal.text), "too_many_calls"
             break
+        n_calls += code_of(proposal.text) is not None
         output, history = await _run(proposal.text, history, executor, config.tool)
         path = path.child(show_output(proposal.text, output))
     answer = read_answer(path.text, config.answer_marks)
-    return Sample(path, answer, "answer" if answer else ending, n_tokens, logprob)
+    return Sample(path, answer, "answer" if answer else ending, n_tokens, logprob, n_calls)
 
 
 def read_answer(response: str, marks: tuple[str, ...] = ()) -> str:

@@ -17,6 +17,7 @@ from rstar_jax.files import AnyPath, atomic_write, local_path, remove_stale
 from rstar_jax.problems.problem import Problem
 
 NO_GROUP = -1
+NO_TREE = -1
 REST = "rest"
 
 SCHEMA = pa.schema(
@@ -24,6 +25,7 @@ SCHEMA = pa.schema(
         ("problem_id", pa.string()),
         ("method", pa.string()),
         ("index", pa.int32()),
+        ("tree", pa.int32()),
         ("answer", pa.string()),
         ("group", pa.int32()),
         ("score", pa.float64()),
@@ -31,8 +33,11 @@ SCHEMA = pa.schema(
         ("released", pa.bool_()),
         ("generated_tokens", pa.int64()),
         ("scored_tokens", pa.int64()),
-        ("steps", pa.int32()),
+        ("calls", pa.int64()),
+        ("seconds", pa.float64()),
         ("outcome", pa.string()),
+        ("text", pa.list_(pa.string())),
+        ("values", pa.list_(pa.float64())),
     ]
 )
 
@@ -41,19 +46,24 @@ SCHEMA = pa.schema(
 class TrajectoryRow:
     """One trajectory of one problem.
 
-    index: order within (problem, method), from 0. answer: None if the trajectory gave none. group: the index
-    of the first trajectory of the same (problem, method) with an equivalent answer, NO_GROUP without answer.
-    score: the PPM's value of the last step in [-1, 1], NaN if it was not asked. strict, released: right or
-    not by each grader. generated_tokens: drawn from the policy for this trajectory; scored_tokens: of its
-    steps that the PPM judged. For answers of a tree both are what the search spent since its previous answer
-    (`methods.tree_drafts`). steps: of plain solutions, stretches of text between two outputs of the tool.
-    outcome: how it ended (`search.sampling.Ending`), or REST: no trajectory, but what a search spent on no
-    answer, so that the rows of a problem add up to all that was spent on it.
+    index: order within (problem, method), from 0. tree: which of the searches found it, NO_TREE for single
+    trajectories. answer: None if the trajectory gave none. group: the index of the first trajectory of the same
+    (problem, method) with an equivalent answer, NO_GROUP without answer. score: the PPM's value of the last step in
+    [-1, 1], NaN if it was not asked. strict, released: right or not by each grader. outcome: how it ended
+    (`search.sampling.Ending`), or REST: no trajectory, but what a search spent on no answer. text: the steps with what
+    their code printed (of plain solutions, the stretches between two outputs of the tool). values: the PPM's value of
+    each step, empty if only the last was judged or none.
+
+    Costs, which add up over a problem's rows to all that was spent on it: generated_tokens drawn from the policy;
+    scored_tokens of steps that the PPM judged; calls of Python; seconds that the problem took, with as many others
+    beside it as the evaluation's `concurrency` allowed. For answers of a tree they are what the search spent since its
+    previous answer (`methods.tree_drafts`); seconds go by generated tokens.
     """
 
     problem_id: str
     method: str
     index: int
+    tree: int
     answer: str | None
     group: int
     score: float
@@ -61,8 +71,16 @@ class TrajectoryRow:
     released: bool
     generated_tokens: int
     scored_tokens: int
-    steps: int
+    calls: int
+    seconds: float
     outcome: str
+    text: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the trajectory."""
+        return len(self.text)
 
 
 def to_table(rows: Sequence[TrajectoryRow]) -> pa.Table:
@@ -70,7 +88,8 @@ def to_table(rows: Sequence[TrajectoryRow]) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> list[TrajectoryRow]:
-    return [TrajectoryRow(**row) for row in table.select(SCHEMA.names).to_pylist()]
+    rows = table.select(SCHEMA.names).to_pylist()
+    return [TrajectoryRow(**row | {"text": tuple(row["text"]), "values": tuple(row["values"])}) for row in rows]
 
 
 def write_rows(path: AnyPath, rows: Sequence[TrajectoryRow]) -> None:

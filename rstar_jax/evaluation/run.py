@@ -11,6 +11,7 @@ import asyncio
 import dataclasses
 import json
 import pathlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
@@ -81,13 +82,17 @@ class EvaluationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Tools:
-    """Who does what. greedy decodes at temperature 0, sampler at 1; a model that no method uses may be None."""
+    """Who does what. greedy decodes at temperature 0, sampler at 1; a model that no method uses may be None.
+
+    clock: seconds, for the wall time of a problem.
+    """
 
     greedy: Proposer | None
     sampler: Proposer | None
     scorer: Scorer | None
     executor: Executor
     graders: Graders
+    clock: Callable[[], float] = time.perf_counter
 
 
 async def evaluate(
@@ -183,34 +188,44 @@ async def _run_missing(
 async def _evaluate_problem(problem: Problem, config: EvaluationConfig, tools: Tools) -> list[TrajectoryRow]:
     """All methods on one problem; the search before the samples, whose number may depend on its cost."""
     drafts: dict[Method, list[Draft]] = {}
-    # Those that a method uses are there, as has been checked.
-    policy, sampler, scorer = cast(Proposer, tools.greedy), cast(Proposer, tools.sampler), cast(Scorer, tools.scorer)
-    reading = config.search.reading
-    if "greedy" in config.methods:
-        drafts["greedy"] = await greedy(problem, policy, tools.executor, config.sampling, reading, config.seed)
-    if "search" in config.methods:
-        drafts["search"] = await tree_search(
-            problem, sampler, tools.executor, scorer, config.search, config.seed, config.n_trees
-        )
-    if "sample" in config.methods:
+    seconds: dict[Method, float] = {}
+    for method in sorted(config.methods, key=("greedy", "search", "sample").index):
+        began = tools.clock()
         spent = sum(draft.generated_tokens for draft in drafts.get("search", ()))
-        drafts["sample"] = await sample(
-            problem,
-            sampler,
-            tools.executor,
-            scorer if config.score_samples else None,
-            config.sampling,
-            reading,
-            config.seed,
-            n=config.n_trajectories,
-            budget=spent if config.match_search else 0,
-            max_n=config.max_samples,
-        )
+        drafts[method] = await _drafts(method, problem, config, tools, spent if config.match_search else 0)
+        seconds[method] = tools.clock() - began
     return [
         row
         for method in config.methods
-        for row in await graded_rows(problem, method, drafts[method], tools.graders)
+        for row in await graded_rows(problem, method, drafts[method], seconds[method], tools.graders)
     ]
+
+
+async def _drafts(
+    method: Method, problem: Problem, config: EvaluationConfig, tools: Tools, budget: int
+) -> list[Draft]:
+    """budget: generated tokens that samples are drawn for."""
+    # Those that a method uses are there, as has been checked.
+    policy, sampler, scorer = cast(Proposer, tools.greedy), cast(Proposer, tools.sampler), cast(Scorer, tools.scorer)
+    reading = config.search.reading
+    if method == "greedy":
+        return await greedy(problem, policy, tools.executor, config.sampling, reading, config.seed)
+    if method == "search":
+        return await tree_search(
+            problem, sampler, tools.executor, scorer, config.search, config.seed, config.n_trees
+        )
+    return await sample(
+        problem,
+        sampler,
+        tools.executor,
+        scorer if config.score_samples else None,
+        config.sampling,
+        reading,
+        config.seed,
+        n=config.n_trajectories,
+        budget=budget,
+        max_n=config.max_samples,
+    )
 
 
 def _check_models(config: EvaluationConfig, tools: Tools) -> None:

@@ -25,6 +25,8 @@ class Choice:
     generated_tokens: int
     scored_tokens: int
     trajectories: int
+    calls: int
+    seconds: float
 
 
 Rule = Callable[[Sequence[TrajectoryRow]], Choice]
@@ -58,6 +60,29 @@ def top_k_majority(rows: Sequence[TrajectoryRow], k: int) -> Choice:
     if k < 1:
         raise ValueError(f"k must be positive, got {k}")
     return _choice(rows, _vote(_by_score(_answered(rows))[:k], lambda row: 1.0))
+
+
+def one_per_tree(rows: Sequence[TrajectoryRow]) -> list[TrajectoryRow]:
+    """What every search would submit, its best-scored trajectory, at the whole cost of that search (section 4.1).
+
+    One without an answer stands for a search that found none. In the order of the trees.
+    """
+    trees: dict[int, list[TrajectoryRow]] = {}
+    for row in rows:
+        trees.setdefault(row.tree, []).append(row)
+    return [_submitted(found) for _, found in sorted(trees.items())]
+
+
+def _submitted(rows: Sequence[TrajectoryRow]) -> TrajectoryRow:
+    choice = best_by_score(rows)
+    chosen = next((row for row in rows if row.index == choice.index), rows[-1])
+    return dataclasses.replace(
+        chosen,
+        generated_tokens=choice.generated_tokens,
+        scored_tokens=choice.scored_tokens,
+        calls=choice.calls,
+        seconds=choice.seconds,
+    )
 
 
 def pass_at(n: int, correct: int, k: int) -> float:
@@ -129,4 +154,6 @@ def _choice(rows: Sequence[TrajectoryRow], chosen: TrajectoryRow | None) -> Choi
         generated_tokens=sum(row.generated_tokens for row in rows),
         scored_tokens=sum(row.scored_tokens for row in rows),
         trajectories=sum(row.outcome != REST for row in rows),
+        calls=sum(row.calls for row in rows),
+        seconds=math.fsum(row.seconds for row in rows),
     )

@@ -20,9 +20,8 @@ GRADERS: tuple[GraderName, ...] = ("strict", "released")
 class Scores:
     """One way of answering a benchmark; every vector is in the order of `RunSummary.problem_ids`.
 
-    strict, released: 1 or 0 by that grader (fractions for estimates such as pass@N). generated_tokens and
-    scored_tokens:
-    spent per problem. trajectories: how many the answer was chosen from.
+    strict, released: 1 or 0 by that grader (fractions for estimates such as pass@N). trajectories: how many the answer
+    was chosen from. generated_tokens, scored_tokens, calls of Python, seconds: spent on each problem.
     """
 
     strict: tuple[float, ...]
@@ -30,6 +29,8 @@ class Scores:
     generated_tokens: tuple[int, ...]
     scored_tokens: tuple[int, ...]
     trajectories: tuple[int, ...]
+    calls: tuple[int, ...]
+    seconds: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)

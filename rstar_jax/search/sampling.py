@@ -23,6 +23,7 @@ class Sample:
     outcome: Ending
     n_tokens: int  # generated
     logprob: float  # of what was generated
+    n_calls: int  # of Python
 
     @property
     def text(self) -> str:
@@ -46,10 +47,10 @@ async def sample_trajectory(
     strings) and allows 3 errors.
     """
     extract = extract or extractor(reading)
-    path, errors, n_tokens, logprob = Path(problem), 0, 0, 0.0
+    path, errors, n_tokens, logprob, n_calls = Path(problem), 0, 0, 0.0, 0
 
     def ended(outcome: Ending, answer: str = "") -> Sample:
-        return Sample(path, answer, outcome, n_tokens, logprob)
+        return Sample(path, answer, outcome, n_tokens, logprob, n_calls)
 
     for number in range(max_steps):
         (proposal,) = await proposer.propose(path, 1, sample_key(key, number))
@@ -65,6 +66,7 @@ async def sample_trajectory(
             return ended("overlong")
         if kind in ("step", "code"):
             (execution,) = await run_steps(executor, path.steps, [text], reading)
+            n_calls += 1
             errors = errors + 1 if is_error(execution.outcome, execution.output, reading) else 0
             if errors >= errors_threshold:
                 path = path.child(show_fatal_error(text, execution.output, reading))

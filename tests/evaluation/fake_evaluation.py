@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from rstar_jax.evaluation.methods import Graders
 from rstar_jax.evaluation.run import EvaluationConfig, Tools, evaluate
@@ -75,9 +76,15 @@ class Within1:
 GRADERS = Graders(strict=SameText(), released=Within1())
 
 
-async def run(out_dir: str, config: EvaluationConfig = CONFIG, policy: FakePolicy | None = None, **options):
+async def run(
+    out_dir: str,
+    config: EvaluationConfig = CONFIG,
+    policy: FakePolicy | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    **options,
+):
     policy = policy or FakePolicy(0.5)
-    tools = Tools(policy, policy, FakeScorer(), FakeExecutor(), GRADERS)
+    tools = Tools(policy, policy, FakeScorer(), FakeExecutor(), GRADERS, clock)
     return await evaluate(problems(), config, tools, out_dir, **options)
 
 

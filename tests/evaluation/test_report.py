@@ -35,6 +35,8 @@ def scores(strict, released=None, tokens=100, trajectories=1):
         (tokens,) * n,
         (tokens // 2,) * n,
         (trajectories,) * n,
+        (trajectories,) * n,
+        (0.5,) * n,
     )
 
 

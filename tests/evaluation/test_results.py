@@ -10,8 +10,8 @@ from rstar_jax.evaluation.results import NO_GROUP, Parts, TrajectoryRow, by_meth
 from rstar_jax.problems.problem import Problem
 
 ROWS = [
-    TrajectoryRow("p/ü", "search", 1, "½", 0, 0.25, True, True, 7, 3, 2, "answer"),
-    TrajectoryRow("p/ü", "search", 0, None, NO_GROUP, math.nan, False, False, 9, 0, 1, "error"),
+    TrajectoryRow("p/ü", "search", 1, 2, "½", 0, 0.25, True, True, 7, 3, 2, 0.5, "answer", ("a", "b"), (math.nan, 0.25)),
+    TrajectoryRow("p/ü", "search", 0, 0, None, NO_GROUP, math.nan, False, False, 9, 0, 1, 0.25, "error"),
 ]
 
 

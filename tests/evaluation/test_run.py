@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,11 @@ from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.mcts import search
 
 
+def timeless(result) -> str:
+    """All rows without the time that they took; as text, since NaN is unequal to itself."""
+    return re.sub(r"seconds=[^,]+", "", repr(result))
+
+
 def test_every_problem_and_method_has_rows(fakes, tmp_path):
     result = asyncio.run(fakes.run(tmp_path))
     assert set(result.rows) == {"greedy", "sample", "search"}
@@ -33,6 +39,9 @@ def test_every_problem_and_method_has_rows(fakes, tmp_path):
             assert row.released >= row.strict
             assert row.generated_tokens == 14
             assert row.steps == 2
+            assert row.calls == 1
+            assert row.text[0].startswith("<code>")
+            assert row.text[-1].endswith("<end_of_answer>")
 
 
 def test_search_rows_add_up_to_the_search(fakes, tmp_path):
@@ -46,6 +55,13 @@ def test_search_rows_add_up_to_the_search(fakes, tmp_path):
         answers = [a for a, kind in zip(tree.answer, tree.kind, strict=True) if kind == "answer"]
         assert [row.answer for row in rows if row.outcome != REST] == answers
         assert sum(row.generated_tokens for row in rows) == tree.tokens
+        assert sum(row.calls for row in rows) == tree.executions
+        assert sum(row.scored_tokens for row in rows) == sum(
+            tokens for tokens, ppm in zip(tree.n_tokens, tree.ppm, strict=True) if not math.isnan(ppm)
+        )
+        for row in rows:
+            assert len(row.values) == row.steps
+            assert row.outcome == REST or row.values[-1] == row.score
         assert rows[0].generated_tokens == 3 * 10 + 3 * 4  # root's expansion and the first answer's
 
 
@@ -57,10 +73,21 @@ def test_samples_cost_what_the_search_cost(fakes, tmp_path):
         assert total >= spent or len(sampled) == fakes.CONFIG.max_samples
 
 
+def test_seconds_of_a_problem_go_by_tokens(fakes, tmp_path):
+    ticks = iter(range(10_000))  # every look at the clock is a second after the last
+    one = dataclasses.replace(fakes.CONFIG, concurrency=1)
+    result = asyncio.run(fakes.run(tmp_path, one, clock=lambda: float(next(ticks))))
+    for method, rows_of in result.rows.items():
+        for rows in rows_of.values():
+            assert sum(row.seconds for row in rows) == pytest.approx(1.0), method
+            tokens = sum(row.generated_tokens for row in rows)
+            assert all(row.seconds == pytest.approx(row.generated_tokens / tokens) for row in rows)
+
+
 def test_concurrency_changes_nothing(fakes, tmp_path):
     one = dataclasses.replace(fakes.CONFIG, concurrency=1)
-    first = asyncio.run(fakes.run(tmp_path / "a"))
-    second = asyncio.run(fakes.run(tmp_path / "b", one))
+    first = asyncio.run(fakes.run(tmp_path / "a", clock=lambda: 0.0))
+    second = asyncio.run(fakes.run(tmp_path / "b", one, clock=lambda: 0.0))
     assert repr(first) == repr(second)  # repr, since NaN is unequal to itself
 
 
@@ -105,7 +132,7 @@ def test_resumes_after_sigkill(fakes, tmp_path):
     policy = fakes.FakePolicy(0.5)
     resumed = asyncio.run(fakes.run(killed, policy=policy))
     assert len(set(policy.asked)) == fakes.N_PROBLEMS - finished
-    assert repr(resumed) == repr(asyncio.run(fakes.run(whole)))
+    assert timeless(resumed) == timeless(asyncio.run(fakes.run(whole)))
 
 
 def test_a_failing_problem_keeps_the_finished_ones(fakes, tmp_path):
@@ -165,7 +192,7 @@ def test_the_rest_of_an_earlier_tree_is_paid_for():
 
     def row(index, tokens, outcome, score=math.nan, right=False):
         answer = None if outcome == REST else str(index)
-        return TrajectoryRow("p", "search", index, answer, index, score, right, right, tokens, 0, 2, outcome)
+        return TrajectoryRow("p", "search", index, 0, answer, index, score, right, right, tokens, 0, 2, 0.5, outcome)
 
     rows = [row(0, 10, "answer", 0.1), row(1, 5, REST), row(2, 10, "answer", 0.9, True), row(3, 3, REST)]
     result = aggregate.collect([Problem("p", "?", "2")], rows)

@@ -11,8 +11,8 @@ from rstar_jax.evaluation import selection
 from rstar_jax.evaluation.results import NO_GROUP, REST, TrajectoryRow
 
 
-def row(index, answer, group, score=math.nan, right=False, tokens=10, outcome="answer"):
-    return TrajectoryRow("p", "sample", index, answer, group, score, right, right, tokens, 5, 2, outcome)
+def row(index, answer, group, score=math.nan, right=False, tokens=10, outcome="answer", tree=0):
+    return TrajectoryRow("p", "sample", index, tree, answer, group, score, right, right, tokens, 5, 2, 0.5, outcome)
 
 
 # Answers A (0, 3), B (1, 2, 4 as one half and 0.5), none (5).
@@ -104,3 +104,19 @@ def test_equal_token_count():
     assert selection.equal_token_count(sampled, 5) == (1, True)
     with pytest.raises(ValueError, match="sampled trajectories"):
         selection.equal_token_count([], 10)
+
+
+def test_a_search_submits_its_best_at_its_whole_cost():
+    rows = [
+        row(0, "A", 0, 0.1, tree=0),
+        row(1, "B", 1, 0.7, right=True, tree=0),
+        row(2, None, NO_GROUP, tokens=4, outcome=REST, tree=0),
+        row(3, None, NO_GROUP, tokens=6, outcome=REST, tree=1),
+        row(4, "A", 0, 0.3, tree=2),
+    ]
+    submitted = selection.one_per_tree(rows)
+    assert [(one.tree, one.answer, one.generated_tokens) for one in submitted] == [(0, "B", 24), (1, None, 6), (2, "A", 10)]
+    assert [one.calls for one in submitted] == [6, 2, 2]
+    assert sum(one.seconds for one in submitted) == pytest.approx(sum(one.seconds for one in rows))
+    assert selection.best_by_score(submitted).strict
+    assert selection.best_by_score(submitted).generated_tokens == sum(one.generated_tokens for one in rows)
