@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import pathlib
 from collections.abc import Awaitable, Callable, Iterator
+from types import ModuleType
 from typing import Any, get_args
 
 import tyro
@@ -22,6 +23,7 @@ from rstar_jax.evolution.presets import Preset
 from rstar_jax.evolution.run_dir import RunDir, claim
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.models.sharding import make_mesh
+from rstar_jax.reproduction.plan import StudyPlan
 from rstar_jax.search.progress import say
 from rstar_jax.search.runner import WHOLE, Share
 
@@ -49,6 +51,23 @@ class Flags:
 
 def load_config(name: str, seed: int) -> EvolutionConfig:
     """The config that a Python file defines by `config(seed)` or, for "NAME:PRESET", by `config(seed, preset)`."""
+    module, preset = _config_module(name)
+    return module.config(seed, preset) if preset else module.config(seed)
+
+
+def load_study(name: str) -> StudyPlan:
+    """How a config's tables are made: its `study()`, or `study(preset)`.
+
+    Raises InputError: the config has none.
+    """
+    module, preset = _config_module(name)
+    if not hasattr(module, "study"):
+        raise InputError(f"{name} has no tables of its own; they are those of the run that it starts from")
+    return module.study(preset) if preset else module.study()
+
+
+def _config_module(name: str) -> tuple[ModuleType, str]:
+    """A config's file as a module, and the preset that is asked for ("": none)."""
     name, colon, preset = name.partition(":")
     path = pathlib.Path(name) if name.endswith(".py") else _CONFIGS / f"{name}.py"
     if not path.exists():
@@ -62,7 +81,7 @@ def load_config(name: str, seed: int) -> EvolutionConfig:
     known = get_args(Preset) if "preset" in inspect.signature(module.config).parameters else ()
     if colon and preset not in known:
         raise InputError(f"the config {name} has no preset {preset!r}; {' and '.join(known) or 'it has none'}")
-    return module.config(seed, preset) if colon else module.config(seed)
+    return module, preset
 
 
 def run_dir(flags: Flags) -> RunDir:

@@ -81,7 +81,7 @@ def fresh_problems(lab: Lab, per_level: int) -> list[Problem]:
 
 async def solve(lab: Lab, problems: Sequence[Problem], policy: int) -> list[tuple[Sample, bool]]:
     """Finished solutions of a round's policy, `SAMPLES` tries per problem, and whether they are right."""
-    async with lab.policy(policy) as (_, sampler):
+    async with lab.policy(lab.run.policy(policy)) as (_, sampler):
         tries = [
             sample_trajectory(problem, sampler, lab.executor, sample_key(FRESH_SEED, problem.id, index))
             for problem in problems
@@ -99,7 +99,7 @@ async def judgements(lab: Lab, per_level: int) -> dict[int, list[Judgement]]:
     paths = [sample.path for sample, _ in solutions]
     found = {}
     for round in lab.config.rounds:
-        async with lab.ppm(round.number) as scorer:
+        async with lab.scorer(lab.run.ppm(round.number)) as scorer:
             scores = await scorer.score(paths)
         by_problem: dict[str, list[tuple[float, bool]]] = defaultdict(list)
         for score, (sample, right) in zip(scores, solutions, strict=True):

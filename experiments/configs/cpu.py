@@ -15,6 +15,9 @@ from rstar_jax.evolution.rounds import Round
 from rstar_jax.execution import ExecutorConfig
 from rstar_jax.inference.config import EngineConfig, Sampling
 from rstar_jax.models.config import ModelConfig
+from rstar_jax.reproduction import plans
+from rstar_jax.reproduction.plan import HELD_OUT, Column, Other, StudyPlan
+from rstar_jax.reproduction.published import QWEN_1_5B
 from rstar_jax.search import presets
 from rstar_jax.training.optimizer import TrainConfig
 from rstar_jax.training.ppm import PpmLoss
@@ -85,4 +88,28 @@ def config(seed: int = 0) -> EvolutionConfig:
         scoring=EngineConfig(max_length=CONTEXT, memory_fraction=0.02),
         # Steps are light here, and keeping their states gains nothing (experiments/benchmarks/executor.py, replay).
         executor=ExecutorConfig(cpu_seconds=1, wall_seconds=4.0, memory_mb=512, snapshots=0),
+    )
+
+
+def study() -> StudyPlan:
+    """The paper's tables in small: held-out problems by level, a quarter of its trajectories, a smaller base model."""
+    search = config().evaluation.search
+    return StudyPlan(
+        columns=(
+            Column("GSM-level", HELD_OUT, "GSM-level", paper="GSM8K"),
+            Column("MATH-level", HELD_OUT, "MATH-level", paper="MATH"),
+            Column("Olympiad-level", HELD_OUT, "Olympiad-level", paper="Olympiad"),
+            Column("All", HELD_OUT),
+        ),
+        search=search,
+        methods=plans.methods(width=4, candidates=8),
+        variants=plans.variants(search, (0.5, 1.0, 4.0, 8.0), (4, 8), (2, 4, 16), (1, 2, 4, 16)),
+        others=(Other("cpu_small", QWEN_1_5B),),
+        trajectories=4,
+        most=16,
+        counts=(1, 2, 4, 8, 16),
+        samples=24,
+        most_samples=80,
+        rejection_samples=8,
+        is_analogue=True,
     )

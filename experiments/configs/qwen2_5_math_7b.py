@@ -11,9 +11,15 @@ A100 for 3 days each; `experiments/benchmarks/cluster_simulation.py` estimates h
 
 from rstar_jax.evolution import presets
 from rstar_jax.evolution.config import EvolutionConfig
+from rstar_jax.reproduction.plan import StudyPlan
+from rstar_jax.reproduction.plans import paper_plan
 
 BASE = "Qwen/Qwen2.5-Math-7B"
 
 
 def config(seed: int = 0, preset: presets.Preset = "paper") -> EvolutionConfig:
     return presets.named(preset, "qwen2_5_math_7b", BASE, seed)
+
+
+def study(preset: presets.Preset = "paper") -> StudyPlan:
+    return paper_plan(config(0, preset).evaluation.search)

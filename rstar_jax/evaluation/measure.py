@@ -44,14 +44,17 @@ def of_curve(number: int, name: str, n: int) -> Pick:
 def accuracy(runs: Runs, pick: Pick, grader: GraderName, level: str = ALL) -> Interval | None:
     """Share of the level's problems answered right: Wilson for one run, bootstrap for fractions and seeds."""
     vectors = _vectors(runs, pick, grader, level)
-    if vectors is None:
-        return None
+    return None if vectors is None else of_vectors(vectors, runs.crossed)
+
+
+def of_vectors(vectors: Sequence[Sequence[float]], crossed: bool) -> Interval:
+    """The mean of results `vectors[seed][problem]`. crossed: all seeds saw the same problems."""
     if len(vectors) == 1:
         return share(vectors[0])
     if not {value for vector in vectors for value in vector} <= {0.0, 1.0}:
-        return bootstrap_seeds(vectors, crossed=runs.crossed)
+        return bootstrap_seeds(vectors, crossed=crossed)
     counts = [(int(sum(vector)), len(vector)) for vector in vectors]
-    return _one_proportion(counts) or bootstrap_seeds(vectors, crossed=runs.crossed)
+    return _one_proportion(counts) or bootstrap_seeds(vectors, crossed=crossed)
 
 
 def share(values: Sequence[float]) -> Interval:
@@ -68,18 +71,30 @@ def difference(
     a, b = _vectors(runs, first, grader, level), _vectors(runs, second, grader, level)
     if a is None or b is None:
         return None
-    if len(a) == 1:
-        return paired_bootstrap(a[0], b[0])
-    pairs = [[x - y for x, y in zip(u, v, strict=True)] for u, v in zip(a, b, strict=True)]
-    return bootstrap_seeds(pairs, crossed=runs.crossed)
+    return gap_of_vectors(a, b, runs.crossed)
+
+
+def gap_of_vectors(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], crossed: bool
+) -> Interval:
+    """Mean of the first minus mean of the second, `[seed][problem]` both, in pairs."""
+    if len(first) == 1:
+        return paired_bootstrap(first[0], second[0])
+    pairs = [[x - y for x, y in zip(u, v, strict=True)] for u, v in zip(first, second, strict=True)]
+    return bootstrap_seeds(pairs, crossed=crossed)
 
 
 def mcnemar_p(runs: Runs, first: Pick, second: Pick, grader: GraderName, level: str = ALL) -> float | None:
     """Exact McNemar p-value; None for several seeds too: a problem seen twice is no independent pair."""
     a, b = _vectors(runs, first, grader, level), _vectors(runs, second, grader, level)
-    if a is None or b is None or len(a) > 1 or not {*a[0], *b[0]} <= {0.0, 1.0}:
+    return None if a is None or b is None or len(a) > 1 else mcnemar_of(a[0], b[0])
+
+
+def mcnemar_of(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Exact p-value for results of the same problems; None for fractions."""
+    if not {*first, *second} <= {0.0, 1.0}:
         return None
-    return mcnemar([x == 1 for x in a[0]], [x == 1 for x in b[0]]).p_value
+    return mcnemar([x == 1 for x in first], [x == 1 for x in second]).p_value
 
 
 def coverage(runs: Runs, number: int, level: str = ALL) -> Interval | None:
@@ -88,7 +103,12 @@ def coverage(runs: Runs, number: int, level: str = ALL) -> Interval | None:
     pairs = [(count.solved, count.total) for count in counts if count is not None and count.total]
     if len(pairs) < len(counts):
         return None
-    return _one_proportion(pairs) or bootstrap_seed_counts(pairs)
+    return of_counts(pairs)
+
+
+def of_counts(counts: Sequence[tuple[int, int]]) -> Interval:
+    """A share known as (successes, total) of every seed."""
+    return _one_proportion(counts) or bootstrap_seed_counts(counts)
 
 
 def tokens_per_trajectory(runs: Runs, pick: Pick, level: str = ALL) -> float | None:

@@ -1,7 +1,8 @@
 """The paper's own numbers, so that every table of ours can stand beside the one it answers to.
 
-`paper_cells.json` holds Tables 1 to 10 and Figure 3 of arXiv 2501.04519v1. All of them are published, none is
-measured by this code; whatever prints them must say so (`LABEL`).
+`paper_cells.json` holds Tables 1 to 10 and Figures 3, 6 and 7 of arXiv 2501.04519v1 (Figure 5 draws what stands in
+Tables 5 and 10). Rows that the paper names alike ("our policy") have the base model's name in front. All of them are
+published, none is measured by this code; whatever prints them must say so (`LABEL`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ class PublishedTable:
                 return cells
         raise KeyError(f"no row {first_label!r} in {self.source}")
 
+    def at(self, labels: tuple[str, ...], column: str) -> float | None:
+        """One cell by all labels of its row; None if the paper prints none, or has no such row or column."""
+        if labels not in self.row_labels or column not in self.columns:
+            return None
+        return self.cells[self.row_labels.index(labels)][self.columns.index(column)]
+
     def cell(self, first_label: str, column: str) -> float | None:
         """One cell, in `unit`; KeyError for an unknown row or column."""
         if column not in self.columns:
@@ -45,7 +52,7 @@ class PublishedTable:
 
 @functools.cache
 def published() -> dict[str, PublishedTable]:
-    """All tables by name: "table_1" to "table_10", and "figure_3" (read from the figure's pixels)."""
+    """All tables by name: "table_1" to "table_10", and "figure_3", "figure_6", "figure_7" (read from pixels)."""
     text = resources.files("rstar_jax.evaluation").joinpath("paper_cells.json").read_text(encoding="utf-8")
     return {name: _table(entry) for name, entry in json.loads(text).items()}
 

@@ -130,7 +130,7 @@ async def run_problems(
         raise ValueError("problem ids repeat")
     _check_models(config, tools)
     folder = local_path(out_dir)
-    _claim(folder, config)
+    claim(folder, config)
     parts = Parts(folder / "parts")
     parts.clear_up(problems)
     await _run_missing(problems, config, tools, parts, on_problem)
@@ -144,7 +144,7 @@ def collected(problems: Sequence[Problem], config: EvaluationConfig, out_dir: An
     folder = local_path(out_dir)
     if not (folder / "evaluation.json").exists():
         return None
-    _claim(folder, config)
+    claim(folder, config)
     rows = _rows(problems, folder)
     return None if rows is None else collect(problems, rows)
 
@@ -240,7 +240,7 @@ def _check_models(config: EvaluationConfig, tools: Tools) -> None:
             raise ValueError(f"{name} is needed for methods {config.methods}")
 
 
-def _claim(folder: pathlib.Path, config: EvaluationConfig) -> None:
+def claim(folder: pathlib.Path, config: EvaluationConfig) -> None:
     """Write the settings, or compare them with those of the evaluation that is there."""
     path, wanted = folder / "evaluation.json", config.fingerprint()
     if not path.exists():

@@ -19,12 +19,29 @@ from rstar_jax.problems.problem import LEVELS
 MEASURED = "measured (this run)"
 COLUMNS = (*LEVELS, measure.ALL)
 
-Value = Interval | float | str | None  # None: not run; str: printed as it is
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A number of the paper, in the unit of its table; printed so that it is never taken for a measured one."""
+
+    value: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """A difference of two shares, as a fraction. marked: it is unlikely to be chance."""
+
+    value: Interval | float
+    marked: bool = False
+
+
+Value = Interval | Published | Gap | float | str | None  # None: not run; str: printed as it is
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Rows from one source. `unit`: "%" (values are fractions), "points" (their differences) or "tokens"."""
+    """Rows of one unit: "%" (values are fractions), "points" (their differences), "tokens", or "" for plain numbers."""
 
     label: str
     unit: str

@@ -11,10 +11,8 @@ import pathlib
 
 from rstar_jax.datasets.baselines import Baseline, write_rows
 from rstar_jax.datasets.outcomes import by_problem
-from rstar_jax.datasets.pair_packing import group_pairs, pack_pairs
-from rstar_jax.datasets.value_packing import pack_values, tokenise_values
+from rstar_jax.datasets.tokenise import TokeniseConfig, tokenise_files
 from rstar_jax.evolution.lab import Lab
-from rstar_jax.files import read_jsonl
 from rstar_jax.models.store import is_finished, load_model
 from rstar_jax.search.shards import trees_of
 from rstar_jax.training.ppm import train_ppm
@@ -28,13 +26,10 @@ def fit_baseline(lab: Lab, round_number: int, kind: Baseline) -> pathlib.Path:
         return folder
     if not file.exists():
         write_rows(kind, by_problem(trees_of(lab.run.trees(round_number))), file)
-    rows, config = read_jsonl(file), dataclasses.replace(lab.config.ppm_training, seed=lab.config.seed)
-    if kind == "orm":
-        data = pack_pairs(group_pairs(rows, lab.tokenizer), config.row_length, config.seed)
-        train = functools.partial(train_ppm, rule=lab.config.ppm_loss)
-    else:
-        data = pack_values(tokenise_values(rows, lab.tokenizer), config.row_length, config.seed)
-        train = train_pqm
+    config = dataclasses.replace(lab.config.ppm_training, seed=lab.config.seed)
+    settings = TokeniseConfig("ppm" if kind == "orm" else "pqm", config.row_length, seed=config.seed)
+    data = tokenise_files([file], lab.run.tokens(round_number, kind), lab.tokenizer, settings).train
+    train = functools.partial(train_ppm, rule=lab.config.ppm_loss) if kind == "orm" else train_pqm
     policy = load_model(lab.run.policy(round_number), lab.mesh)[1]
     train(data, lab.model_config, folder, lab.tokenizer, init=policy, config=config)
     return folder

@@ -83,9 +83,9 @@ def is_over(run: RunDir, evaluation: Evaluation, n_problems: int) -> bool:
 
 async def _evaluate(lab: Lab, evaluation: Evaluation, problems: Sequence[Problem]) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        greedy, sampling = await stack.enter_async_context(lab.policy(evaluation.policy))
+        greedy, sampling = await stack.enter_async_context(lab.policy(lab.run.policy(evaluation.policy)))
         ppm = evaluation.ppm
-        scorer = await stack.enter_async_context(lab.ppm(ppm)) if ppm is not None else None
+        scorer = await stack.enter_async_context(lab.scorer(lab.run.ppm(ppm))) if ppm is not None else None
         progress = make_progress(len(problems), 0, f"evaluate {evaluation.name}", lab.meter())
         try:
             tools = Tools(greedy, sampling, scorer, lab.executor, lab.graders)

@@ -85,20 +85,16 @@ class Lab:
             yield ScriptedProposer(settings)
 
     @contextlib.asynccontextmanager
-    async def policy(self, round_number: int) -> AsyncIterator[tuple[PolicyProposer, PolicyProposer]]:
-        """A round's policy, greedy and sampling (round 0: the base model)."""
+    async def policy(self, folder: pathlib.Path) -> AsyncIterator[tuple[PolicyProposer, PolicyProposer]]:
+        """A policy of this run, or its base model, greedy and sampling."""
         engine = self._engine
-        engine.load(self._load(self.run.policy(round_number))[1])
+        engine.load(self._load(folder)[1])
         greedy = dataclasses.replace(self.config.sampling, temperature=0.0)
         async with engine:
             yield self._proposer(engine, greedy), self._proposer(engine, self.config.sampling)
 
     def _proposer(self, engine: PolicyEngine, sampling: Sampling) -> PolicyProposer:
         return PolicyProposer(engine, self.tokenizer, sampling, self.config.engine.max_length, self.config.frame)
-
-    def ppm(self, round_number: int) -> contextlib.AbstractAsyncContextManager[PPMScorer]:
-        """A round's PPM."""
-        return self.scorer(self.run.ppm(round_number))
 
     @contextlib.asynccontextmanager
     async def scorer(self, folder: pathlib.Path) -> AsyncIterator[PPMScorer]:

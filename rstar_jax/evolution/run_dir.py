@@ -71,7 +71,7 @@ class RunDir:
         return self.data_counts(number).exists()
 
     def tokens(self, number: int, job: str) -> pathlib.Path:
-        """A round's data as they are learned: "policy" or "ppm"."""
+        """A round's data as they are learned: "policy" or "ppm", "orm" or "pqm" where they are compared."""
         return self.round(number) / "tokens" / job
 
     def policy(self, number: int) -> pathlib.Path:

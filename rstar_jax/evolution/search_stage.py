@@ -60,8 +60,9 @@ async def growing(lab: Lab, round: Round) -> AsyncIterator[Grow]:
         if round.proposer == "bootstrap":
             proposer: Proposer = await stack.enter_async_context(lab.bootstrap())
         else:
-            _, proposer = await stack.enter_async_context(lab.policy(before))
-        scorer = await stack.enter_async_context(lab.ppm(before)) if round.search.needs_scorer else None
+            _, proposer = await stack.enter_async_context(lab.policy(lab.run.policy(before)))
+        ppm = lab.scorer(lab.run.ppm(before))
+        scorer = await stack.enter_async_context(ppm) if round.search.needs_scorer else None
         yield functools.partial(grow, lab, round, proposer=proposer, scorer=scorer)
 
 

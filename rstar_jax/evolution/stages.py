@@ -71,7 +71,7 @@ def make_base(lab: Lab) -> None:
     if isinstance(base, PublishedBase):
         import_base(base, lab.config.engine.max_length, lab.run.base, lab.mesh)
         return
-    rows = read_jsonl(lab.run.data(1) / "sft.jsonl")
+    rows = read_jsonl(lab.run.data(lab.config.rounds[0].number) / "sft.jsonl")
     questions = [problem.question for problem in lab.problems[0]]
     texts = [policy_prompt(question) for question in questions] + [row["response"] for row in rows]
     tokenizer = train_tokenizer(texts, base.vocab_size, superwords=True, digits=2)

@@ -8,7 +8,7 @@ from rstar_jax.evaluation.paper import published
 
 
 def test_all_tables_are_there():
-    assert set(published()) == {*(f"table_{n}" for n in range(1, 11)), "figure_3"}
+    assert set(published()) == {*(f"table_{n}" for n in range(1, 11)), "figure_3", "figure_6", "figure_7"}
     for table in published().values():
         assert all(len(labels) == len(table.label_names) for labels in table.row_labels)
         assert all(len(cells) == len(table.columns) for cells in table.cells)
@@ -26,6 +26,8 @@ def test_all_tables_are_there():
         ("table_5", "o1-preview", "GSM8K", None),
         ("table_6", "Round 4", "MATH", 89.4),
         ("table_8", "PPM", "College", 59.0),
+        ("table_5", "rStar-Math^64 7B (Qwen2.5) + 7B PPM", "MATH", 90.0),
+        ("table_10", "Qwen2-Math-7B → our policy", "GSM8K", 88.3),
         ("table_9", "rStar-Math 7B", "AIME24", 15693),
     ],
 )
@@ -35,6 +37,11 @@ def test_cells(name, row, column, value):
 
 def test_round_1_of_table_6_is_the_first_row_of_table_4():
     assert published()["table_6"].row("Round 1") == published()["table_4"].row("r1")
+
+
+def test_no_two_rows_of_a_table_have_the_same_labels():
+    for name, table in published().items():
+        assert len(set(table.row_labels)) == len(table.row_labels), name
 
 
 def test_unknown_names():

@@ -10,7 +10,7 @@ from rstar_jax.evaluation.results import NO_GROUP, Parts, TrajectoryRow, by_meth
 from rstar_jax.problems.problem import Problem
 
 ROWS = [
-    TrajectoryRow("p/ü", "search", 1, 2, "½", 0, 0.25, True, True, 7, 3, 2, 0.5, "answer", ("a", "b"), (math.nan, 0.25)),
+    TrajectoryRow("p/ü", "search", 1, 2, "½", 0, 0.25, True, True, 7, 3, 2, 0.5, "answer", ("a", "b"), (math.nan, 0.2)),
     TrajectoryRow("p/ü", "search", 0, 0, None, NO_GROUP, math.nan, False, False, 9, 0, 1, 0.25, "error"),
 ]
 

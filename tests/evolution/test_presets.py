@@ -149,7 +149,7 @@ def test_a_run_that_starts_from_another_one(tmp_path, other, start_from) -> None
                 return await scorer.score([path])
 
         async def propose() -> int:
-            async with lab.policy(0) as (_, sampling):
+            async with lab.policy(lab.run.base) as (_, sampling):
                 assert sampling.engine.config.param_dtype == "bfloat16"
                 return len(await sampling.propose(Path(path.problem, ()), 2, key=0))
 

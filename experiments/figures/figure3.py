@@ -1,0 +1,17 @@
+"""Figure 3: accuracy over the number of trajectories, beside best-of-N and majority at equal tokens.
+
+    python experiments/figures/figure3.py --config cpu      # or qwen2_5_math_7b; --help lists all options
+
+From a finished run; runs what is missing and writes RUN_DIR/reproduction/report/figure_3.png and .svg, with the paper's
+points. With --report it only draws what there is. Hardware: that of the run's evaluations.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from reproduction_script import main
+
+if __name__ == "__main__":
+    main(["figure_3"], __doc__)
