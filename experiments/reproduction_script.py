@@ -78,8 +78,10 @@ def other_flags(flags: Flags, config: str) -> Flags:
     """Of the run of another base model, which has the same preset and lies beside."""
     preset = flags.config.partition(":")[2]
     name = f"{config}:{preset}" if preset else config
-    beside = None if flags.run_dir is None else flags.run_dir.parent / f"{flags.run_dir.name}-{config}"
-    return dataclasses.replace(flags, config=name, run_dir=beside)
+    if flags.run_dir is None:
+        return dataclasses.replace(flags, config=name)
+    beside = f"{flags.run_dir.name}-{pathlib.Path(config).stem}"
+    return dataclasses.replace(flags, config=name, run_dir=flags.run_dir.with_name(beside))
 
 
 def work(flags: Flags, plan: StudyPlan, jobs: Sequence[Job], share: Share) -> None:

@@ -123,7 +123,7 @@ def analyse(options: Options) -> None:
 
 
 def _of_different_problems(found: list[Recovery]) -> list[Recovery]:
-    first: dict[str, Reflection] = {}
+    first: dict[str, Recovery] = {}
     for one in found:
         first.setdefault(one.solution.problem, one)
     return list(first.values())

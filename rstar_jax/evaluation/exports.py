@@ -47,7 +47,7 @@ def csv_text(tables: Sequence[Table]) -> str:
     Values are in the block's unit: percent, points, tokens.
     """
     out = io.StringIO()
-    writer = csv.DictWriter(out, CSV_FIELDS, lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(out, CSV_FIELDS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(line for table in tables for block in table.blocks for line in _lines(table, block))
     return out.getvalue()

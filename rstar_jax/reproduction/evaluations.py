@@ -15,7 +15,7 @@ from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.rescore import rescore
 from rstar_jax.evaluation.results import Parts
-from rstar_jax.evaluation.run import EvaluationConfig, Tools, collected, run_problems, write_table
+from rstar_jax.evaluation.run import EvaluationConfig, Method, Tools, collected, run_problems, write_table
 from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.run_dir import RunDir
@@ -25,6 +25,7 @@ from rstar_jax.reproduction.plan import StudyPlan
 from rstar_jax.search.progress import make_progress
 
 Kind = Literal["greedy", "samples", "scored", "search"]
+_METHODS: dict[Kind, Method] = {"greedy": "greedy", "samples": "sample", "scored": "sample", "search": "search"}
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -66,7 +67,7 @@ def settings(config: EvolutionConfig, plan: StudyPlan, one: Evaluation, benchmar
     few = one.variant in plan.variants
     trees = plan.variant_trees if few else plan.most if one.many else plan.trees(benchmark)
     return EvaluationConfig(
-        methods=({"greedy": "greedy", "search": "search"}.get(one.kind, "sample"),),
+        methods=(_METHODS[one.kind],),
         models=one.name,
         n_trajectories=plan.most_samples if one.many else plan.samples,
         search=search,

@@ -10,8 +10,9 @@ import dataclasses
 import io
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -196,15 +197,15 @@ def _bars(axes: Axes, spec: FigureSpec, study: Study, column: Column) -> list[st
             low, high = 100 * policy.estimate, 100 * searched.estimate
             spread = [[high - 100 * searched.low], [100 * searched.high - high]]
             axes.barh(place, low, 0.5, color=COLOURS[0], label="policy" if place == 0 else None)
-            style = {"hatch": "//", "edgecolor": "white", "color": COLOURS[1]}
-            axes.barh(place, high - low, 0.5, left=low, label="after search" if place == 0 else None, **style)
+            label = "after search" if place == 0 else None
+            axes.barh(place, high - low, 0.5, left=low, label=label, hatch="//", edgecolor="white", color=COLOURS[1])
             axes.errorbar(high, place, xerr=spread, color="0.2", capsize=2, elinewidth=0.8, fmt="none")
             kinds += [policy.kind, searched.kind]
         paper = _published_bar(one, column)
         if paper is not None:
-            labels = {"label": f"{PUBLISHED}: policy, after search" if place == 0 else None}
-            look = {"marker": "o", "markerfacecolor": "white", "linestyle": ":", "color": "0.4"}
-            axes.plot(paper, [place - 0.38] * 2, **(look | labels))
+            look: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": ":", "color": "0.4"}
+            look["label"] = f"{PUBLISHED}: policy, after search" if place == 0 else None
+            axes.plot(paper, [place - 0.38] * 2, **look)
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set(xlabel=spec.x_label, ylim=(-0.7, len(names) - 0.4), xlim=(0, 100))
     _plain(axes)
@@ -245,7 +246,7 @@ def _explain(figure: Figure, panels: Sequence[Axes], spec: FigureSpec, study: St
     shown = f"filled: measured, {GRADER} grader; bars: {', '.join(dict.fromkeys(kinds))}"
     figure.suptitle(f"{spec.title}\n", fontsize="large")
     figure.text(0.5, 0.985, f"\n\n{shown}; {paper}", ha="center", va="top", fontsize="x-small", color="0.35")
-    found: dict[str, object] = {}
+    found: dict[str, Artist] = {}
     for axes in panels:
         handles, names = axes.get_legend_handles_labels()
         for handle, name in zip(handles, names, strict=True):

@@ -18,7 +18,7 @@ SAMPLES = Evaluation("SLM-r1", "samples")
 
 
 def row(problem, index, answer, score=math.nan, tree=NO_TREE, method="sample", tokens=10, right=None):
-    right = answer == dict((p.id, p.answer) for p in PROBLEMS)[problem] if right is None else right
+    right = answer == {p.id: p.answer for p in PROBLEMS}[problem] if right is None else right
     group = NO_GROUP if answer is None else int(answer)
     outcome = REST if answer is None else "answer"
     return TrajectoryRow(problem, method, index, tree, answer, group, score, right, right, tokens, 4, 1, 0.5, outcome)
