@@ -52,7 +52,7 @@ def go() -> None:
         set_up_jax(COMPILED)
         asyncio.run(in_lab(flags, evolve))
     print_report(read_summary(run.summary))
-    say(f"tables and plots: {run.report}")
+    say(f"tables and plots: {run.report}; all of it as one page: {run.report / 'report.html'}")
 
 
 if __name__ == "__main__":

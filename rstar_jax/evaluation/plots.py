@@ -1,19 +1,18 @@
 """Figures of a run: coverage, System 1 and 2, PPM quality, test-time scaling; the paper's points are hollow.
 
-Every figure is drawn on its own canvas, so that importing this module changes nothing in the process.
+See `canvas` for how they become files.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from rstar_jax.evaluation import measure
+from rstar_jax.evaluation.canvas import COLOURS, MARKERS, png
 from rstar_jax.evaluation.intervals import Interval
 from rstar_jax.evaluation.paper import LABEL as PUBLISHED
 from rstar_jax.evaluation.paper import published
@@ -22,31 +21,28 @@ from rstar_jax.evaluation.tables import MEASURED
 from rstar_jax.files import AnyPath, atomic_write, local_path
 from rstar_jax.problems.problem import LEVELS
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: told apart by colour-blind readers
-_MARKERS = ("o", "s", "^", "D")
 _DPI = 150
 _PAPER_ROUNDS = (1, 2, 3, 4)
 
 
+def all_figures(runs: Runs) -> dict[str, Figure]:
+    """Every figure for which there is data, by name."""
+    figures = {
+        "coverage": coverage_figure(runs),
+        "system1_system2": systems_figure(runs),
+        "ppm_fixed_policy": ppm_figure(runs),
+        "scaling": scaling_figure(runs),
+    }
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
 def write_plots(runs: Runs, out_dir: AnyPath) -> list[str]:
     """Write every figure for which there is data; the file names that were written."""
-    figures = {
-        "coverage.png": coverage_figure(runs),
-        "system1_system2.png": systems_figure(runs),
-        "ppm_fixed_policy.png": ppm_figure(runs),
-        "scaling.png": scaling_figure(runs),
-    }
-    written = {name: figure for name, figure in figures.items() if figure is not None}
+    written = {f"{name}.png": figure for name, figure in all_figures(runs).items()}
     for name, figure in written.items():
         with atomic_write(local_path(out_dir) / name, "wb") as file:
             file.write(png(figure))
     return list(written)
-
-
-def png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
 
 
 def coverage_figure(runs: Runs) -> Figure | None:
@@ -132,7 +128,7 @@ def _line(
     ys = [100 * value.estimate for _, value in known]
     below = [100 * (value.estimate - value.low) for _, value in known]
     above = [100 * (value.high - value.estimate) for _, value in known]
-    look = {"color": _COLOURS[place], "marker": _MARKERS[place], "capsize": 3}
+    look = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
     axes.errorbar([x for x, _ in known], ys, yerr=(below, above), label=name, **look)
     return [value for _, value in known]
 
@@ -146,7 +142,7 @@ def _paper(axes: Axes, cells: Sequence[float | None], place: int) -> None:
     """Published points of rounds 1 to 4: hollow, dotted, without intervals, since the paper has none."""
     style = {"linestyle": ":", "markerfacecolor": "white", "linewidth": 1, "alpha": 0.7}
     values = [float("nan") if cell is None else cell for cell in cells]
-    axes.plot(_PAPER_ROUNDS, values, color=_COLOURS[place], marker=_MARKERS[place], **style)
+    axes.plot(_PAPER_ROUNDS, values, color=COLOURS[place], marker=MARKERS[place], **style)
 
 
 def _finish(

@@ -24,6 +24,7 @@ from rstar_jax.evolution.search_stage import search_problems
 from rstar_jax.evolution.summarise import summarise
 from rstar_jax.files import count_lines
 from rstar_jax.models.store import is_finished
+from rstar_jax.report.page import write_page
 from rstar_jax.search import shards
 
 Name = Literal["search", "data", "base", "policy", "ppm", "evaluation", "report"]
@@ -137,6 +138,7 @@ async def _ppm(lab: Lab, number: int) -> None:
 async def _report(lab: Lab, number: int) -> None:
     summary = summarise(lab)
     write_report(summary, lab.run.report)
+    write_page(lab.run, summary)
     write_summary(lab.run.summary, summary)
 
 

@@ -1,24 +1,21 @@
 """Figures 3, 5, 6 and 7 from a study: a panel for each column of the plan, measured filled, the paper's points hollow.
 
-Figures are values until they are drawn: series of ways over the number of trajectories, or pairs of bars. Each is
-drawn on its own canvas, so importing this changes nothing in the process.
+Figures are values until they are drawn: series of ways over the number of trajectories, or pairs of bars.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from rstar_jax.evaluation.canvas import COLOURS, MARKERS
 from rstar_jax.evaluation.paper import LABEL as PUBLISHED
 from rstar_jax.evaluation.paper import published
 from rstar_jax.reproduction.evaluations import greedy
@@ -28,8 +25,6 @@ from rstar_jax.reproduction.specs import Rounds
 from rstar_jax.reproduction.study import Study
 from rstar_jax.reproduction.ways import MAIN, RuleName, Way
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")  # Okabe and Ito
-_MARKERS = ("o", "s", "^", "D", "v")
 _PAPER_PANELS = {"AIME24": "AIME 2024"}  # the figures' own names
 GRADER = "strict"
 
@@ -138,25 +133,12 @@ def draw(spec: FigureSpec, study: Study) -> Figure | None:
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
-
-
-def svg(figure: Figure) -> bytes:
-    """Without the date, so that equal figures are equal files."""
-    buffer = io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
-    return buffer.getvalue()
-
-
 def _curves(axes: Axes, spec: FigureSpec, study: Study, column: Column) -> list[str]:
     kinds: list[str] = []
     ticks: set[int] = set()
     for place, one in enumerate(spec.series):
         points = [(n, value) for n, way in one.ways if (value := study.accuracy(way, column, GRADER)) is not None]
-        look = {"color": COLOURS[place % 5], "marker": _MARKERS[place % 5], "markersize": 4, "linewidth": 1.5}
+        look = {"color": COLOURS[place % 5], "marker": MARKERS[place % 5], "markersize": 4, "linewidth": 1.5}
         if points:
             ys = [100 * value.estimate for _, value in points]
             spread = (

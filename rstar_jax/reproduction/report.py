@@ -10,9 +10,10 @@ from typing import Any
 
 from rstar_jax.errors import InputError
 from rstar_jax.evaluation import exports, render
+from rstar_jax.evaluation.canvas import png, svg
 from rstar_jax.evaluation.tables import Table
 from rstar_jax.files import atomic_write, write_text
-from rstar_jax.reproduction.figures import FigureSpec, draw, figures, png, svg
+from rstar_jax.reproduction.figures import FigureSpec, draw, figures
 from rstar_jax.reproduction.plan import StudyPlan
 from rstar_jax.reproduction.specs import Rounds, Spec, specs
 from rstar_jax.reproduction.study import Study

@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from rstar_jax.reproduction.figures import draw, figures, png, svg
+from rstar_jax.evaluation.canvas import png, svg
+from rstar_jax.reproduction.figures import draw, figures
 
 NAMES = ("figure_3", "figure_5", "figure_6", "figure_7")
 
