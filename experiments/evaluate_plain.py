@@ -33,6 +33,7 @@ from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import Graders
 from rstar_jax.evaluation.overview import overviews, table
 from rstar_jax.evaluation.plain import PlainConfig, Tool, plain_solution
+from rstar_jax.evaluation.results import Parts
 from rstar_jax.evaluation.run import EvaluationConfig, Tools, evaluate
 from rstar_jax.evolution.stages import set_up_jax
 from rstar_jax.execution import ExecutorConfig, ExecutorPool
@@ -200,10 +201,11 @@ async def show(problems: Sequence[Problem], config: EvaluationConfig, plain: Pla
 async def evaluate_file(
     name: str, problems: Sequence[Problem], config: EvaluationConfig, bench: Bench, folder: pathlib.Path
 ) -> EvaluationResult:
-    progress = make_progress(len(problems), 0, f"evaluate {name}", Meter({"model": bench.engine.metrics}))
+    done = len(Parts(folder / "parts").done(problems))
+    progress = make_progress(len(problems), done, f"evaluate {name}", Meter({"model": bench.engine.metrics}))
     try:
         tools = Tools(bench.greedy, bench.sampler, None, bench.executor, bench.graders)
-        return await evaluate(problems, config, tools, folder, lambda done, total: progress.advance(False, 0))
+        return await evaluate(problems, config, tools, folder, lambda count, total: progress.advance(0, 0))
     finally:
         progress.close()
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from rstar_jax.files import AnyPath, atomic_write, local_path, remove_stale
 from rstar_jax.problems.problem import Problem
 
+_LISTS = ("text", "values")
 NO_GROUP = -1
 NO_TREE = -1
 REST = "rest"
@@ -88,8 +89,10 @@ def to_table(rows: Sequence[TrajectoryRow]) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> list[TrajectoryRow]:
-    rows = table.select(SCHEMA.names).to_pylist()
-    return [TrajectoryRow(**row | {"text": tuple(row["text"]), "values": tuple(row["values"])}) for row in rows]
+    """Rows; without texts and values if the table has none."""
+    rows = table.select([name for name in SCHEMA.names if name in table.column_names]).to_pylist()
+    lists = [name for name in _LISTS if name in table.column_names]
+    return [TrajectoryRow(**row | {name: tuple(row[name]) for name in lists}) for row in rows]
 
 
 def write_rows(path: AnyPath, rows: Sequence[TrajectoryRow]) -> None:
@@ -98,8 +101,17 @@ def write_rows(path: AnyPath, rows: Sequence[TrajectoryRow]) -> None:
         pq.write_table(to_table(rows), file)
 
 
-def read_rows(path: AnyPath) -> list[TrajectoryRow]:
-    return from_table(pq.read_table(local_path(path)))
+def write_tables(path: AnyPath, tables: Iterable[pa.Table]) -> None:
+    """Write tables of rows one behind the other, one in memory at a time."""
+    with atomic_write(path, "wb") as file, pq.ParquetWriter(file, SCHEMA) as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def read_rows(path: AnyPath, texts: bool = True) -> list[TrajectoryRow]:
+    """The rows of a file; without texts and values where these are not needed, as they are nearly all of it."""
+    columns = None if texts else [name for name in SCHEMA.names if name not in _LISTS]
+    return from_table(pq.read_table(local_path(path), columns=columns))
 
 
 def by_method(rows: Iterable[TrajectoryRow]) -> dict[str, dict[str, list[TrajectoryRow]]]:
@@ -132,8 +144,11 @@ class Parts:
     def write(self, problem: Problem, rows: Sequence[TrajectoryRow]) -> None:
         write_rows(self.folder / _part_name(problem), rows)
 
-    def read(self, problem: Problem) -> list[TrajectoryRow]:
-        return read_rows(self.folder / _part_name(problem))
+    def table(self, problem: Problem) -> pa.Table:
+        return pq.read_table(self.folder / _part_name(problem))
+
+    def read(self, problem: Problem, texts: bool = True) -> list[TrajectoryRow]:
+        return read_rows(self.folder / _part_name(problem), texts)
 
 
 def _part_name(problem: Problem) -> str:

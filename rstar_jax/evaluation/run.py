@@ -28,7 +28,7 @@ from rstar_jax.evaluation.methods import (
     tree_search,
 )
 from rstar_jax.evaluation.plain import PlainConfig
-from rstar_jax.evaluation.results import Parts, TrajectoryRow, write_rows
+from rstar_jax.evaluation.results import Parts, TrajectoryRow, write_tables
 from rstar_jax.files import AnyPath, local_path, read_json, write_json
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search import presets
@@ -136,8 +136,15 @@ async def run_problems(
     await _run_missing(problems, config, tools, parts, on_problem)
 
 
-def collected(problems: Sequence[Problem], config: EvaluationConfig, out_dir: AnyPath) -> EvaluationResult | None:
+def collected(
+    problems: Sequence[Problem],
+    config: EvaluationConfig,
+    out_dir: AnyPath,
+    keep: Callable[[list[TrajectoryRow]], list[TrajectoryRow]] | None = None,
+) -> EvaluationResult | None:
     """What an evaluation has come to; None while problems are missing.
+
+    keep: which of a problem's rows are wanted, where all of them would be too many; they come without texts then.
 
     Raises InputError: there is an evaluation with other settings.
     """
@@ -145,22 +152,20 @@ def collected(problems: Sequence[Problem], config: EvaluationConfig, out_dir: An
     if not (folder / "evaluation.json").exists():
         return None
     claim(folder, config)
-    rows = _rows(problems, folder)
-    return None if rows is None else collect(problems, rows)
+    parts = Parts(folder / "parts")
+    if len(parts.done(problems)) < len(problems):
+        return None
+    if keep is None:
+        return collect(problems, (row for problem in problems for row in parts.read(problem)))
+    return collect(problems, (row for problem in problems for row in keep(parts.read(problem, texts=False))))
 
 
 def write_table(problems: Sequence[Problem], out_dir: AnyPath) -> None:
     """`trajectories.parquet`, once no problem is missing."""
     path = local_path(out_dir) / "trajectories.parquet"
-    if not path.exists() and (rows := _rows(problems, path.parent)) is not None:
-        write_rows(path, rows)
-
-
-def _rows(problems: Sequence[Problem], folder: pathlib.Path) -> list[TrajectoryRow] | None:
-    parts = Parts(folder / "parts")
-    if len(parts.done(problems)) < len(problems):
-        return None
-    return [row for problem in problems for row in parts.read(problem)]
+    parts = Parts(path.parent / "parts")
+    if not path.exists() and len(parts.done(problems)) == len(problems):
+        write_tables(path, map(parts.table, problems))
 
 
 async def _run_missing(

@@ -86,11 +86,12 @@ async def _evaluate(lab: Lab, evaluation: Evaluation, problems: Sequence[Problem
         greedy, sampling = await stack.enter_async_context(lab.policy(lab.run.policy(evaluation.policy)))
         ppm = evaluation.ppm
         scorer = await stack.enter_async_context(lab.scorer(lab.run.ppm(ppm))) if ppm is not None else None
-        progress = make_progress(len(problems), 0, f"evaluate {evaluation.name}", lab.meter())
+        done = len(Parts(evaluation.folder(lab.run) / "parts").done(problems))
+        progress = make_progress(len(problems), done, f"evaluate {evaluation.name}", lab.meter())
         try:
             tools = Tools(greedy, sampling, scorer, lab.executor, lab.graders)
             settings, folder = _settings(lab.config, evaluation), evaluation.folder(lab.run)
-            await run_problems(problems, settings, tools, folder, lambda done, total: progress.advance(False, 0))
+            await run_problems(problems, settings, tools, folder, lambda count, total: progress.advance(0, 0))
         finally:
             progress.close()
 

@@ -122,25 +122,27 @@ async def _fit_sampled(lab: Lab, plan: StudyPlan, name: str, last: int) -> None:
 
 async def _draw(lab: Lab, config: EvaluationConfig, folder: pathlib.Path) -> None:
     problems = lab.problems[0]
-    if len(Parts(folder / "parts").done(problems)) == len(problems):
+    done = len(Parts(folder / "parts").done(problems))
+    if done == len(problems):
         return
     async with lab.policy(model_folder(lab.run, config.models)) as (_, sampler):
-        progress = make_progress(len(problems), 0, f"samples of {config.models}", lab.meter())
+        progress = make_progress(len(problems), done, f"samples of {config.models}", lab.meter())
         try:
             tools = Tools(None, sampler, None, lab.executor, lab.graders)
-            await run_problems(problems, config, tools, folder, lambda done, total: progress.advance(False, 0))
+            await run_problems(problems, config, tools, folder, lambda count, total: progress.advance(0, 0))
         finally:
             progress.close()
 
 
 async def _score(lab: Lab, config: EvaluationConfig, samples: pathlib.Path, folder: pathlib.Path, last: int) -> None:
     problems = lab.problems[0]
-    if len(Parts(folder / "parts").done(problems)) == len(problems):
+    done = len(Parts(folder / "parts").done(problems))
+    if done == len(problems):
         return
     async with lab.scorer(model_folder(lab.run, orm(last))) as scorer:
-        progress = make_progress(len(problems), 0, f"scores of {orm(last)}", lab.meter())
+        progress = make_progress(len(problems), done, f"scores of {orm(last)}", lab.meter())
         try:
-            tell = lambda done, total: progress.advance(False, 0)  # noqa: E731
+            tell = lambda count, total: progress.advance(0, 0)  # noqa: E731
             await rescore(problems, config, scorer, samples, folder, on_problem=tell)
         finally:
             progress.close()

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Literal
 
+from rstar_jax.evaluation import selection
 from rstar_jax.evaluation.aggregate import EvaluationResult
 from rstar_jax.evaluation.methods import SamplingConfig
 from rstar_jax.evaluation.rescore import rescore
@@ -96,8 +97,12 @@ async def run_evaluation(
 def result_of(
     config: EvolutionConfig, run: RunDir, plan: StudyPlan, one: Evaluation, benchmark: str, problems: Sequence[Problem]
 ) -> EvaluationResult | None:
-    """None: it is not finished. Raises InputError: an evaluation with other settings lies there."""
-    return collected(problems, settings(config, plan, one, benchmark), one.folder(run, benchmark))
+    """Of searches only what each submits, since they find many answers. None: it is not finished.
+
+    Raises InputError: an evaluation with other settings lies there.
+    """
+    keep = selection.one_per_tree if one.kind == "search" else list
+    return collected(problems, settings(config, plan, one, benchmark), one.folder(run, benchmark), keep)
 
 
 async def _run(lab: Lab, plan: StudyPlan, one: Evaluation, benchmark: str, problems: Sequence[Problem]) -> None:
@@ -110,11 +115,12 @@ async def _run(lab: Lab, plan: StudyPlan, one: Evaluation, benchmark: str, probl
         if one.kind != "scored":
             policy = lab.policy(model_folder(lab.run, one.policy))
             deterministic, sampler = await stack.enter_async_context(policy)
-        progress = make_progress(len(problems), 0, f"{benchmark}: {one.name}", lab.meter())
+        done = len(Parts(folder / "parts").done(problems))
+        progress = make_progress(len(problems), done, f"{benchmark}: {one.name}", lab.meter())
         stack.callback(progress.close)
 
         def tell(done: int, total: int) -> None:
-            progress.advance(False, 0)
+            progress.advance(0, 0)
 
         if one.kind == "scored":
             assert scorer is not None

@@ -20,7 +20,10 @@ def say(text: str) -> None:
 
 
 class Progress(Protocol):
-    """Told of every finished problem, and of those that an earlier run has finished (`skip`)."""
+    """Told of every finished problem, and of those that an earlier run has finished (`skip`).
+
+    solved, tokens: what a search has found; 0 of what finds nothing, as an evaluation.
+    """
 
     def skip(self, count: int) -> None: ...
 
@@ -52,7 +55,8 @@ class Bar:
     def advance(self, solved: int, tokens: int, problems: int = 1) -> None:
         self._solved += solved
         self._tokens += tokens
-        self._bar.set_postfix(solved=self._solved, tokens=self._tokens, refresh=False)
+        if self._tokens:
+            self._bar.set_postfix(solved=self._solved, tokens=self._tokens, refresh=False)
         self._bar.update(problems)
         if self._status and self._below is not None and time.monotonic() - self._last >= 1.0:
             self._last = time.monotonic()
@@ -71,6 +75,7 @@ class Lines:
         self._total, self._done, self._label, self._status = total, done, label, status
         self._solved = 0
         self._tokens = 0
+        self._new = 0  # problems of this start
         self._started = self._last = time.monotonic()
         self._shown = -1
 
@@ -79,6 +84,7 @@ class Lines:
 
     def advance(self, solved: int, tokens: int, problems: int = 1) -> None:
         self._done += problems
+        self._new += problems
         self._solved += solved
         self._tokens += tokens
         if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
@@ -92,11 +98,13 @@ class Lines:
         self._last = time.monotonic()
         self._shown = self._done
         seconds = self._last - self._started
-        words = self._status() if self._status else ""
-        status = f"; {words}" if words else ""
-        print(
-            f"{self._label}: {self._done}/{self._total} problems; in this run {self._solved} solved,"
-            f" {self._tokens} tokens, {seconds:.0f} s{status}",
-            file=sys.stderr,
-            flush=True,
-        )
+        parts = [f"{self._label}: {self._done}/{self._total} problems"]
+        if self._tokens:  # an evaluation does not say what it found
+            parts.append(f"in this run {self._solved} solved, {self._tokens} tokens")
+        parts.append(f"{seconds:.0f} s")
+        if self._new and self._done < self._total:
+            left = seconds / self._new * (self._total - self._done)
+            parts[-1] += f", {60 * self._new / max(seconds, 1e-9):.3g} a minute, about {left:.0f} s left"
+        if self._status and (words := self._status()):
+            parts.append(words)
+        print("; ".join(parts), file=sys.stderr, flush=True)
