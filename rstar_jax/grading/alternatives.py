@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+from collections.abc import Sequence
 
 from rstar_jax.grading.limits import MAX_CHARACTERS
 
@@ -19,3 +21,11 @@ def golds(truth: str) -> tuple[str, ...]:
     except (ValueError, SyntaxError):
         return (truth,)
     return tuple(parts) if all(isinstance(p, str) for p in parts) else (truth,)
+
+
+def printed(answers: Sequence[str]) -> str:
+    """One text that `golds` reads as these answers, of which any counts as right.
+
+    In double quotes, which JSON always has; Python's own way of printing may mix them.
+    """
+    return answers[0] if len(answers) == 1 else json.dumps(list(answers), ensure_ascii=False)

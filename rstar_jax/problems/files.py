@@ -43,7 +43,7 @@ def read_problems(
     default = Problem(id="", question="", answer="", level=level, source=source)
     placed: list[tuple[str, Problem]] = []
     skipped: list[str] = []
-    for place, row in _rows(path):
+    for place, row in read_rows(path):
         try:
             placed.append((place, _problem(row, place, default)))
         except _NoAnswer as error:
@@ -55,6 +55,23 @@ def read_problems(
     if not placed:
         raise InputError(f"{os.fspath(path)}: no problems in it")
     return _with_ids(placed)
+
+
+def read_rows(path: files.AnyPath) -> Iterator[tuple[str, Any]]:
+    """Every row of a problem file, and where it stands in words; rows are not looked at.
+
+    Raises InputError: unknown kind of file, malformed JSON, no rows where they have to be.
+    """
+    name = os.fspath(path)
+    if _is_lines(path):
+        yield from ((f"{name}, line {number}", row) for number, row in files.iterate_jsonl(path))
+        return
+    rows = files.read_json(path)
+    if isinstance(rows, dict) and "example" in rows:
+        rows = rows["example"]
+    if not isinstance(rows, list):
+        raise InputError(f'{name}: neither a list of problems nor {{"example": [problems]}}')
+    yield from ((f"{name}, item {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def write_problems(path: files.AnyPath, problems: Iterable[Problem]) -> None:
@@ -89,20 +106,6 @@ def _is_lines(path: files.AnyPath) -> bool:
     if suffix not in (".json", ".jsonl"):
         raise InputError(f"{os.fspath(path)}: problem files end in .json or .jsonl")
     return suffix == ".jsonl"
-
-
-def _rows(path: files.AnyPath) -> Iterator[tuple[str, Any]]:
-    """Every row, and where it stands in words."""
-    name = os.fspath(path)
-    if _is_lines(path):
-        yield from ((f"{name}, line {number}", row) for number, row in files.iterate_jsonl(path))
-        return
-    rows = files.read_json(path)
-    if isinstance(rows, dict) and "example" in rows:
-        rows = rows["example"]
-    if not isinstance(rows, list):
-        raise InputError(f'{name}: neither a list of problems nor {{"example": [problems]}}')
-    yield from ((f"{name}, item {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def _problem(row: Any, place: str, default: Problem) -> Problem:

@@ -60,7 +60,8 @@ class Published:
     parts: tuple[str, ...] = ()
 
 
-def _boxed(row: Row) -> str | None:
+def boxed(row: Row) -> str | None:
+    """The `answer` of a row, or what its `solution` boxes last."""
     given = _text(row, "answer")
     return given if given is not None else extract_answer(_text(row, "solution") or "")
 
@@ -70,7 +71,8 @@ def _behind_the_answer_is(row: Row) -> str | None:
     return found.group(1) if found else None
 
 
-def _behind_hashes(row: Row) -> str | None:
+def behind_hashes(row: Row) -> str | None:
+    """What stands behind the "####" of a row's `answer`."""
     answer = _text(row, "answer")
     return None if answer is None else answer.rpartition("####")[2]
 
@@ -80,7 +82,7 @@ PUBLISHED: Mapping[str, Published] = {
         "AI-MO/NuminaMath-CoT",
         ("data/train-*.parquet",),
         ("problem",),
-        _boxed,
+        boxed,
         lambda part: "Olympiad-level",
         "source",
         ("olympiads", "amc_aime"),
@@ -94,13 +96,13 @@ PUBLISHED: Mapping[str, Published] = {
         "type",
     ),
     "gsm8k": Published(
-        "openai/gsm8k", ("main/train-*.parquet",), ("question",), _behind_hashes, lambda part: "GSM-level"
+        "openai/gsm8k", ("main/train-*.parquet",), ("question",), behind_hashes, lambda part: "GSM-level"
     ),
     "math": Published(
         "EleutherAI/hendrycks_math",
         ("*/train-*.parquet",),
         ("problem", "question"),
-        _boxed,
+        boxed,
         lambda part: "MATH-level",
     ),
 }
