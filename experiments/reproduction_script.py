@@ -43,6 +43,8 @@ class Options:
     run_dir: pathlib.Path | None = None
     report: bool = False
     shard: str = "0/1"
+    benchmarks: pathlib.Path | None = None
+    only: tuple[str, ...] = ()
     out: pathlib.Path | None = None
     mesh: tuple[int, int, int] = (1, 1, 1)  # sizes of the axes data, fsdp, tensor
     require_sandbox: bool = False
@@ -56,17 +58,29 @@ def main(names: Sequence[str], doc: str | None) -> None:
 
 def go(options: Options, names: Sequence[str]) -> None:
     """Run what these tables and figures need, unless only a report is wanted, and write them."""
-    plan, seeds = load_study(options.config), [flags_of(options, seed) for seed in options.seeds]
+    plan, seeds = plan_of(options), [flags_of(options, seed) for seed in options.seeds]
     if options.run_dir is not None and len(seeds) > 1:
         raise InputError("--run-dir names the run of one seed; leave it out for several")
     wanted = choose(plan, Run(checked_config(seeds[0]), run_dir(seeds[0])).rounds, names)
+    jobs = [job for job in wanted.jobs if not options.only or job.benchmark in options.only]
     if not options.report:
         set_up_jax(COMPILED)
         for flags in seeds:
-            work(flags, plan, wanted.jobs, share_of(options.shard))
-    study = read_study(seeds, plan, wanted.jobs)
+            work(flags, plan, jobs, share_of(options.shard))
+    study = read_study(seeds, plan, jobs)
     out = options.out or run_dir(seeds[0]).root / "reproduction" / "report"
     show(write_reports(study, wanted, out), out)
+
+
+def plan_of(options: Options) -> StudyPlan:
+    """The config's plan, with the benchmarks that the command line names."""
+    plan = load_study(options.config)
+    known = {column.benchmark for column in (*plan.columns, *([plan.omni] if plan.omni else []))}
+    unknown = sorted(set(options.only) - known)
+    if unknown:
+        names = ", ".join(sorted(known))
+        raise InputError(f"--only {unknown[0]}: {options.config} has no such benchmark; known are {names}")
+    return plan if options.benchmarks is None else dataclasses.replace(plan, benchmarks=str(options.benchmarks))
 
 
 def flags_of(options: Options, seed: int) -> Flags:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from rstar_jax.problems.benchmark_table import BENCHMARKS
 from rstar_jax.reproduction.plan import Column, Other, StudyPlan
 from rstar_jax.reproduction.published import PHI3, QWEN2_7B, QWEN_1_5B
 from rstar_jax.search import presets
@@ -11,16 +12,16 @@ from rstar_jax.search.config import SearchConfig
 
 NEVER = 1_000_000  # consecutive failing steps: no step is ever refused for its code
 
-PAPER_COLUMNS = (
-    Column("MATH-500", "math500", paper="MATH"),
-    Column("AIME 2024", "aime2024", paper="AIME24"),
-    Column("AIME 2025", "aime2025"),
-    Column("AMC 2023", "amc2023", paper="AMC23"),
-    Column("Olympiad Bench", "olympiadbench", paper="Olympiad"),
-    Column("College Math", "collegemath", paper="College"),
-    Column("GSM8K", "gsm8k", paper="GSM8K"),
-    Column("Gaokao En 2023", "gaokao2023en", paper="GaokaoEn"),
-)
+_IN_PAPER = {
+    "math500": "MATH",
+    "aime2024": "AIME24",
+    "aime2025": None,
+    "amc2023": "AMC23",
+    "olympiadbench": "Olympiad",
+    "collegemath": "College",
+    "gsm8k": "GSM8K",
+    "gaokao2023en": "GaokaoEn",
+}
 
 
 def paper_plan(search: SearchConfig) -> StudyPlan:
@@ -29,7 +30,7 @@ def paper_plan(search: SearchConfig) -> StudyPlan:
     The benchmarks are those of its tables and AIME 2025, which came after it.
     """
     return StudyPlan(
-        columns=PAPER_COLUMNS,
+        columns=tuple(_column(name, paper) for name, paper in _IN_PAPER.items()),
         search=search,
         methods=methods(),
         variants=variants(search, (0.5, 1.0, 4.0, 8.0), (8, 32), (4, 8, 16), (1, 2, 8, 16)),
@@ -38,9 +39,13 @@ def paper_plan(search: SearchConfig) -> StudyPlan:
             Other("phi3_mini", PHI3),
             Other("qwen2_math_7b", QWEN2_7B),
         ),
-        omni=Column("Omni-Math", "omnimath", paper="Omni-Math"),
-        more={"aime2024": 16, "aime2025": 16, "amc2023": 16},
+        omni=_column("omnimath", "Omni-Math"),
+        more={name: one.trajectories for name, one in BENCHMARKS.items()},
     )
+
+
+def _column(name: str, paper: str | None) -> Column:
+    return Column(BENCHMARKS[name].title, name, paper=paper)
 
 
 def methods(width: int = 8, candidates: int = 8, max_depth: int = 16) -> dict[str, SearchConfig]:

@@ -125,7 +125,9 @@ class Study:
         return measure.of_counts(counts) if counts and all(total for _, total in counts) else None
 
     def size(self, column: Column) -> str:
-        """Number of problems, as text; of each seed if they differ."""
+        """Number of problems, as text; of each seed if they differ; "?" where nothing of the column was asked for."""
+        if any(column.benchmark not in seed.problems for seed in self.seeds):
+            return "?"
         return "/".join(dict.fromkeys(str(len(self._members(seed, column))) for seed in self.seeds))
 
     def _vectors(self, way: Way, column: Column, grader: GraderName) -> list[list[float]] | None:

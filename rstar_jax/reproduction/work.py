@@ -10,7 +10,8 @@ from rstar_jax.evolution.config import EvolutionConfig
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.summarise import coverage
-from rstar_jax.problems.benchmarks import load_benchmark
+from rstar_jax.files import local_path
+from rstar_jax.problems.benchmarks import BENCHMARKS, load_benchmark
 from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.reproduction.ablations import ensure_model
@@ -71,14 +72,15 @@ def in_order(found: Iterable[Job]) -> list[Job]:
 
 
 def problems_of(plan: StudyPlan, run: RunDir, benchmark: str) -> list[Problem]:
-    """A benchmark by name, or the run's own test problems."""
+    """A benchmark by name, from the plan's folder if its file is there, else from the Hub; or the run's own problems."""
     if benchmark == HELD_OUT:
         return read_problems(run.problems / "test.jsonl")
-    return load_benchmark(benchmark, plan.benchmarks)
+    here = plan.benchmarks is not None and (local_path(plan.benchmarks) / BENCHMARKS[benchmark].file).exists()
+    return load_benchmark(benchmark, plan.benchmarks if here else None)
 
 
 async def do_jobs(lab: Lab, plan: StudyPlan, todo: Sequence[Job]) -> None:
-    """Run what is missing of the jobs of this lab's run, training what they need. All of it is resumable."""
+    """Run what is missing of the jobs of this lab's run, training what they need first. All of it is resumable."""
     sets: dict[str, list[Problem]] = {}
     for number, job in enumerate(todo, start=1):
         say(f"[{number}/{len(todo)}] {job.benchmark}: {job.evaluation.name}")
