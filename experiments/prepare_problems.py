@@ -18,7 +18,6 @@ import itertools
 import pathlib
 from collections.abc import Iterator
 
-import tqdm
 import tyro
 
 from rstar_jax.errors import InputError, run_main
@@ -28,6 +27,7 @@ from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.prepare import PROBLEMS, REPORT, prepare, table, write
 from rstar_jax.problems.problem import Problem
 from rstar_jax.problems.published import PUBLISHED, Candidate, candidates
+from rstar_jax.progress import tracked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,7 @@ def main() -> None:
     if (flags.out / REPORT).exists():
         raise InputError(f"{flags.out} holds a result already; choose another folder")
     tests = evaluation(flags)
-    with tqdm.tqdm(rows(flags), desc="read", unit=" rows", disable=None) as bar:
-        prepared = prepare(bar, tests, flags.cleaning, flags.near)
+    prepared = prepare(tracked(rows(flags), "read", "rows"), tests, flags.cleaning, flags.near)
     write(prepared, flags.out)
     print(table(prepared.report()))
     print(f"problems: {flags.out / PROBLEMS}")

@@ -14,8 +14,6 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
-import tqdm
-
 from rstar_jax.datasets.held_out import is_held_out, question_of
 from rstar_jax.datasets.packed import PAIR_LAYOUT, SFT_LAYOUT, VALUE_LAYOUT, Segment
 from rstar_jax.datasets.packing import tokenise_sft
@@ -25,6 +23,7 @@ from rstar_jax.datasets.store import StoreWriter, TokenStore
 from rstar_jax.datasets.value_packing import tokenise_values
 from rstar_jax.errors import InputError
 from rstar_jax.files import atomic_directory, read_json, remove_stale, sha256_of, write_json
+from rstar_jax.progress import Track
 from rstar_jax.rows import Row
 from rstar_jax.trajectory.tokenizer import Tokenizer
 
@@ -140,12 +139,12 @@ def _write(items: Iterable[Tokenised], folder: pathlib.Path, config: TokeniseCon
     with (
         StoreWriter(folder / "train", layout, config.row_length, config.seed) as train,
         StoreWriter(folder / "held_out", layout, config.row_length, config.seed) as held_out,
-        tqdm.tqdm(desc="tokenise", unit=" examples", disable=None) as bar,
+        Track("tokenise", "examples") as track,
     ):
         for item in items:
             side = held_out if is_held_out(item.question, config.held_out, config.seed) else train
             side.add(item.segments, item.dropped)
-            bar.update(item.dropped + sum(segment.examples for segment in item.segments))
+            track.advance(item.dropped + sum(segment.examples for segment in item.segments))
 
 
 def _claim(files: Sequence[pathlib.Path], tokenizer: Tokenizer, config: TokeniseConfig) -> dict[str, Any]:

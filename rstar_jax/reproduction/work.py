@@ -72,7 +72,7 @@ def in_order(found: Iterable[Job]) -> list[Job]:
 
 
 def problems_of(plan: StudyPlan, run: RunDir, benchmark: str) -> list[Problem]:
-    """A benchmark by name, from the plan's folder if its file is there, else from the Hub; or the run's own problems."""
+    """A benchmark by name, from the plan's folder if its file is there, else the Hub; or the run's own problems."""
     if benchmark == HELD_OUT:
         return read_problems(run.problems / "test.jsonl")
     here = plan.benchmarks is not None and (local_path(plan.benchmarks) / BENCHMARKS[benchmark].file).exists()

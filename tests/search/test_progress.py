@@ -20,6 +20,14 @@ def test_lines_say_how_far_it_is_and_what_the_engines_do(capsys, monkeypatch):
     assert second.endswith("s; decoded 12/s")
 
 
+def test_lines_say_how_fast_and_how_long_still(capsys, monkeypatch):
+    clock = iter([0.0, 30.0, 30.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    lines = progress.make_progress(10, 4, "evaluate")
+    lines.advance(0, 0, 2)
+    assert capsys.readouterr().err == "evaluate: 6/10 problems; 30 s, 4 a minute, about 60 s left\n"
+
+
 def test_nothing_to_say_leaves_no_mark(capsys):
     lines = progress.make_progress(1, 0, "search", lambda: "")
     lines.close()

@@ -24,6 +24,7 @@ from rstar_jax.models.pretrained.files import TensorFiles
 from rstar_jax.models.pretrained.names import Index, Table, Weight, table
 from rstar_jax.models.pretrained.value_head import HEAD_NAMES, head_problems, read_value_head
 from rstar_jax.models.sharding import shardings
+from rstar_jax.progress import tracked
 
 _WITHOUT_EFFECT = re.compile(r".*\.rotary_emb\.inv_freq")  # that old Llama files have: frequencies are computed
 _LM_HEAD = "lm_head.weight"
@@ -48,7 +49,7 @@ def load_weights(folder: epath.Path, config: ModelConfig, head: Head, mesh: Mesh
         places, each = (shardings(logical_axes(config, head, stack), mesh) for stack in (True, False))
         outer: Params = {}
         blocks: Any = {} if stacked else [{} for _ in range(config.n_layers)]
-        for weight in wanted.weights:
+        for weight in tracked(wanted.weights, "load", "weights", len(wanted.weights)):
             part = functools.partial(_array, files, wanted, weight, dtype)
             if not weight.in_layers:
                 shape, place = weight.of(shapes["outer"]), weight.of(places["outer"])

@@ -21,6 +21,7 @@ from rstar_jax.models.pretrained.config import to_hugging_face
 from rstar_jax.models.pretrained.files import INDEX, SINGLE
 from rstar_jax.models.pretrained.names import Table, Weight, table
 from rstar_jax.models.pretrained.value_head import write_value_head
+from rstar_jax.progress import tracked
 
 SHARD_BYTES = 4 << 30
 
@@ -56,7 +57,8 @@ def save_weights(
     shards = list(_shards(sizes, shard_bytes))
     writes = jax.process_index() == 0
     for number, names in enumerate(shards, start=1):
-        tensors = {name: _tensor(wanted, name, params, stored) for name in names}
+        label = f"write {number}/{len(shards)}"
+        tensors = {name: _tensor(wanted, name, params, stored) for name in tracked(names, label, "tensors", len(names))}
         if writes:
             save_file(tensors, os.fspath(folder / _file(number, len(shards))), metadata={"format": "pt"})
     if not writes:
