@@ -8,6 +8,7 @@
 There is no simulation apart from this: each step of the walk expands, and every answer among the new children
 is valued and backed up at once, as in the authors' code.
 
+Step beam search (`SearchConfig.beam`) is entered here too: its turns are the levels of `beam`, not rollouts.
 Batching, caching and processes are behind the protocols.
 """
 
@@ -17,6 +18,7 @@ import dataclasses
 from collections.abc import Callable
 
 from rstar_jax.problems.problem import Problem
+from rstar_jax.search import beam
 from rstar_jax.search.answers import Extract, extractor
 from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.growing import Tools, grow
@@ -39,11 +41,11 @@ async def search(
     on_rollout: OnRollout | None = None,
     extract: Extract | None = None,
 ) -> Tree:
-    """Grow one tree of `config.rollouts` rollouts.
+    """Grow one tree: of `config.rollouts` rollouts, or of the levels of a beam if `config.beam` is set.
 
     A grader is needed where answers are valued by ground truth, a scorer where the PPM takes part (ValueError
     otherwise). A grader that is given at test time labels the answers, without any influence on the search.
-    `on_rollout` sees the tree after each rollout; `extract` reads the final answer of a step, by default as
+    `on_rollout` sees the tree after each rollout or level; `extract` reads the final answer of a step, by default as
     `config.reading` says.
     """
     tools = _tools(config, proposer, executor, grader, scorer, extract)
@@ -62,8 +64,11 @@ async def extend(
 ) -> Tree:
     """Go on with a tree, as round 4 does: 16 rollouts, then 64 more (section 3.4.2).
 
-    The tree is changed in place and returned: it is what one search of all the rollouts would have grown.
+    The tree is changed in place and returned: it is what one search of all the rollouts would have grown. A beam
+    has no rollouts, so its tree is refused (ValueError).
     """
+    if tree.config.beam is not None:
+        raise ValueError("a tree of a beam search has no rollouts, so it cannot be extended by more of them")
     tools = _tools(tree.config, proposer, executor, grader, scorer, extract)
     tree.config = dataclasses.replace(tree.config, rollouts=tree.config.rollouts + more_rollouts)
     return await _go_on(tree, tools, on_rollout)
@@ -85,8 +90,9 @@ def _tools(
 
 
 async def _go_on(tree: Tree, tools: Tools, on_rollout: OnRollout | None) -> Tree:
+    turn = _rollout if tree.config.beam is None else beam.level
     while not _finished(tree):
-        await _rollout(tree, tools)
+        await turn(tree, tools)
         tree.rollouts += 1
         if on_rollout is not None:
             on_rollout(tree)
@@ -95,9 +101,12 @@ async def _go_on(tree: Tree, tools: Tools, on_rollout: OnRollout | None) -> Tree
 
 def _finished(tree: Tree) -> bool:
     config = tree.config
+    if config.beam is None:
+        over = tree.rollouts >= config.rollouts or (config.stop_finished and tree.closed[ROOT])
+    else:
+        over = not beam.open_steps(tree)
     return (
-        tree.rollouts >= config.rollouts
-        or (config.stop_finished and tree.closed[ROOT])
+        over
         or (config.stop_solved is not None and n_correct(tree) >= config.stop_solved)
         or (config.stop_tokens is not None and tree.tokens >= config.stop_tokens)
     )
