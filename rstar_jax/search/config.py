@@ -12,8 +12,13 @@ from rstar_jax.trajectory.steps import Reading
 
 @dataclasses.dataclass(frozen=True)
 class SearchConfig:
-    """Settings of one Monte Carlo tree search. Item numbers are those of our notes on the released code's
+    """Settings of the search that grows one tree. Item numbers are those of our notes on the released code's
     semantics, which the golden trees decide.
+
+    Method
+        beam: None: Monte Carlo tree search; else step beam search that keeps so many steps at each depth (`beam`).
+            It needs the PPM's scores of steps and answers. `rollouts`, all of "Selection", `exhausted` and
+            `stop_finished` then mean nothing.
 
     Size
         rollouts: walks from the root to a leaf (paper section 3.4, A.1).
@@ -74,6 +79,8 @@ class SearchConfig:
         stop_tokens: begin no rollout after this many generated tokens; None: no limit.
     """
 
+    beam: int | None = None
+
     rollouts: int = 16
     candidates: int = 8
     answer_candidates: int | None = None
@@ -109,10 +116,16 @@ class SearchConfig:
         for name in ("rollouts", "candidates", "expansions", "max_depth", "errors_threshold"):
             if getattr(self, name) < 1:
                 raise ValueError(f"SearchConfig.{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("answer_candidates", "stop_solved", "stop_tokens"):
+        for name in ("beam", "answer_candidates", "stop_solved", "stop_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"SearchConfig.{name} must be None or at least 1, not {value}")
+        if self.beam is not None and (self.terminal != "ppm" or self.prior == "none"):
+            raise ValueError(
+                "SearchConfig.beam keeps steps by their PPM scores: terminal must be 'ppm' and prior not 'none'"
+            )
+        if self.beam is not None and self.expansions != 1:
+            raise ValueError(f"SearchConfig.beam draws at a step once: expansions must be 1, not {self.expansions}")
 
     @property
     def needs_scorer(self) -> bool:

@@ -1,4 +1,4 @@
-"""The search tree: a struct of arrays on the host, and the pure parts of a rollout (paper section 3.2).
+"""The search tree: a struct of arrays on the host, and the pure parts of a search (paper section 3.2).
 
     select     one step down: the open child with the largest UCT (Eq. 1)
     expand     append children
@@ -70,7 +70,7 @@ class Refused:
     reason: Refusal
     n_tokens: int = 0
     output: str = ""
-    created_at: int = 0  # rollout
+    created_at: int = 0  # rollout, or level of a beam search
 
 
 @dataclasses.dataclass
@@ -87,7 +87,7 @@ class Tree:
     depth: list[int] = dataclasses.field(default_factory=list)
     text: list[str] = dataclasses.field(default_factory=list)  # with closing tag and output block
     kind: list[NodeKind] = dataclasses.field(default_factory=list)
-    closed: list[bool] = dataclasses.field(default_factory=list)  # a leaf for good, or exhausted
+    closed: list[bool] = dataclasses.field(default_factory=list)  # a leaf for good, exhausted, or left out by a beam
     drawn: list[int] = dataclasses.field(default_factory=list)  # times that candidates were drawn here
     visits: list[int] = dataclasses.field(default_factory=list)  # N
     value_sum: list[float] = dataclasses.field(default_factory=list)  # q
@@ -101,10 +101,10 @@ class Tree:
     outcome: list[str] = dataclasses.field(default_factory=list)  # of its execution; "" if it did not run
     output: list[str] = dataclasses.field(default_factory=list)
     errors: list[int] = dataclasses.field(default_factory=list)  # consecutive failing steps up to here
-    created_at: list[int] = dataclasses.field(default_factory=list)  # rollout
+    created_at: list[int] = dataclasses.field(default_factory=list)  # rollout, or level of a beam search
 
     refused: list[Refused] = dataclasses.field(default_factory=list)
-    rollouts: int = 0  # done so far
+    rollouts: int = 0  # done so far; of a beam search its levels
     tokens: int = 0  # generated, refused proposals included
     proposals: int = 0
     executions: int = 0

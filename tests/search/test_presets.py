@@ -29,6 +29,16 @@ def test_released_sizes():
     assert [presets.released(name).errors_threshold for name in names] == [2, 1, 1]
 
 
+def test_beams():
+    """Sizes of the released sft_eval_bs.yaml, and of the recipes of DVTS; the PPM scores steps and answers."""
+    beam, dvts = presets.beam(), presets.dvts()
+    assert [(one.beam, one.candidates, one.max_depth) for one in (beam, dvts)] == [(8, 8, 16), (1, 4, 16)]
+    assert [(one.prior, one.terminal, one.answer_candidates) for one in (beam, dvts)] == [("visit", "ppm", 4)] * 2
+    assert presets.beam(8, 2).answer_candidates == 2
+    others = (presets.paper("test"), presets.released("eval"), presets.default("eval"))
+    assert all(preset.beam is None for preset in others)
+
+
 @pytest.mark.parametrize("preset", [presets.paper, presets.released, presets.default])
 def test_unknown_names_are_refused(preset):
     with pytest.raises(ValueError, match="'fifth'"):
