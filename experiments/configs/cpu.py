@@ -92,7 +92,7 @@ def config(seed: int = 0) -> EvolutionConfig:
 
 
 def study() -> StudyPlan:
-    """The paper's tables in small: held-out problems by level, a quarter of its trajectories, a smaller base model."""
+    """The paper's tables in small: problems by level, 4 and 8 trajectories for its 8 and 64, a smaller base model."""
     search = config().evaluation.search
     return StudyPlan(
         columns=(
@@ -106,10 +106,10 @@ def study() -> StudyPlan:
         variants=plans.variants(search, (0.5, 1.0, 4.0, 8.0), (4, 8), (2, 4, 16), (1, 2, 4, 16)),
         others=(Other("cpu_small", QWEN_1_5B),),
         trajectories=4,
-        most=16,
-        counts=(1, 2, 4, 8, 16),
-        samples=24,
-        most_samples=80,
+        most=8,
+        counts=(1, 2, 4, 8),
+        samples=64,  # as many as the tokens of four searches buy, nearly always; of eight searches, twice as many
+        most_samples=128,
         rejection_samples=8,
         is_analogue=True,
     )
