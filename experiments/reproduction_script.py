@@ -17,10 +17,9 @@ from rstar_jax.evaluation.tables import Table
 from rstar_jax.evolution.lab import Lab
 from rstar_jax.evolution.run_dir import RunDir
 from rstar_jax.evolution.stages import set_up_jax
-from rstar_jax.reproduction.plan import StudyPlan
+from rstar_jax.reproduction.plan import MAIN, StudyPlan
 from rstar_jax.reproduction.report import choose, write_reports
 from rstar_jax.reproduction.study import Study
-from rstar_jax.reproduction.ways import MAIN
 from rstar_jax.reproduction.work import Job, Run, do_jobs, read_seed
 from rstar_jax.search.progress import say
 from rstar_jax.search.runner import Share

@@ -23,7 +23,7 @@ from rstar_jax.reproduction.models import orm, ppm, slm
 from rstar_jax.reproduction.plan import Column, StudyPlan
 from rstar_jax.reproduction.specs import Rounds
 from rstar_jax.reproduction.study import Study
-from rstar_jax.reproduction.ways import MAIN, RuleName, Way
+from rstar_jax.reproduction.ways import RuleName, Way
 
 _PAPER_PANELS = {"AIME24": "AIME 2024"}  # the figures' own names
 GRADER = "strict"
@@ -78,46 +78,46 @@ def figure_3(plan: StudyPlan, rounds: Rounds) -> FigureSpec:
         Series("best-of-N by the ORM, equal tokens", tuple(ranked), "Qwen2.5 7B + 72B ORM BoN"),
         Series("majority of samples, equal tokens", tuple(majority)),
     )
-    title = "Figure 3: test-time scaling"
-    return FigureSpec("figure_3", title, "trajectories of the search (others: as many tokens)", series, "figure_3")
+    heading = "Figure 3: test-time scaling"
+    return FigureSpec("figure_3", heading, "trajectories of the search (others: as many tokens)", series, "figure_3")
 
 
 def figure_5(plan: StudyPlan, rounds: Rounds) -> FigureSpec:
     """Each policy alone, and what the same PPM makes of it."""
     series = []
-    for run, model in _models(plan):
+    for run, title, model in plan.models:
         ways = ((0, Way(greedy(rounds.last), run=run)), (1, dataclasses.replace(rounds.headline, run=run)))
-        series.append(Series(model.title, ways, model.title))
-    title = "Figure 5: policies alone, and searched with the same PPM"
-    return FigureSpec("figure_5", title, "accuracy, %", tuple(series), None, "bars")
+        series.append(Series(title, ways, model.title))
+    heading = "Figure 5: policies alone, and searched with the same PPM"
+    return FigureSpec("figure_5", heading, "accuracy, %", tuple(series), None, "bars")
 
 
 def figure_6(plan: StudyPlan, rounds: Rounds) -> FigureSpec:
     """Pass@N of samples."""
     counts = [2**k for k in range(plan.most_samples.bit_length()) if 2**k <= plan.most_samples]
     series = []
-    for place, (run, model) in enumerate(_models(plan)):
+    for place, (run, title, _) in enumerate(plan.models):
         ways = tuple((n, Way(rounds.samples(rounds.last), "pass", n, run=run)) for n in counts)
-        series.append(Series(f"{slm(rounds.last)}, {model.title}", ways, None if place else "rStar-Qwen2.5-Math-7B"))
-    title = "Figure 6: pass@N of sampled solutions"
-    return FigureSpec("figure_6", title, "samples N", tuple(series), "figure_6")
+        series.append(Series(f"{slm(rounds.last)}, {title}", ways, None if place else "rStar-Qwen2.5-Math-7B"))
+    heading = "Figure 6: pass@N of sampled solutions"
+    return FigureSpec("figure_6", heading, "samples N", tuple(series), "figure_6")
 
 
 def figure_7(plan: StudyPlan, rounds: Rounds) -> FigureSpec:
     """Pass@N of searches with the PPM."""
     series = []
-    for run, model in _models(plan):
+    for run, title, model in plan.models:
         rule: RuleName = "pass"
         ways = tuple((n, dataclasses.replace(rounds.headline, rule=rule, n=n, run=run)) for n in plan.counts)
-        series.append(Series(model.title, ways, model.figure))
-    title = "Figure 7: pass@N of searches with the PPM"
-    return FigureSpec("figure_7", title, "trajectories N", tuple(series), "figure_7")
+        series.append(Series(title, ways, model.figure))
+    heading = "Figure 7: pass@N of searches with the PPM"
+    return FigureSpec("figure_7", heading, "trajectories N", tuple(series), "figure_7")
 
 
 def draw(spec: FigureSpec, study: Study) -> Figure | None:
     """The figure; None if nothing of it was run."""
     columns = study.plan.columns
-    wide = min(3, len(columns))
+    wide = 2 if len(columns) in (2, 4) else min(3, len(columns))
     rows = math.ceil(len(columns) / wide)
     figure = Figure(figsize=(4.2 * wide, 3.4 * rows + 1.4), dpi=150, layout="constrained")
     panels = list(figure.subplots(rows, wide, squeeze=False).flat)
@@ -166,7 +166,8 @@ def _published_curve(axes: Axes, spec: FigureSpec, one: Series, column: Column, 
     cells = [(int(n), table.at((panel, one.paper), n)) for n in table.columns]
     known = [(n, cell) for n, cell in cells if cell is not None]
     hollow = {"markerfacecolor": "white", "linestyle": ":", "linewidth": 1, "alpha": 0.8}
-    axes.plot([n for n, _ in known], [cell for _, cell in known], **(look | hollow))
+    label = f"{PUBLISHED}: {one.paper}" if known else None
+    axes.plot([n for n, _ in known], [cell for _, cell in known], label=label, **(look | hollow))
     return {n for n, _ in known}
 
 
@@ -206,10 +207,6 @@ def _published_bar(one: Series, column: Column) -> list[float] | None:
         main_table.at((f"rStar-Math {size} + 7B PPM", "S2"), column.paper),
     ]
     return None if None in cells else [cell for cell in cells if cell is not None]
-
-
-def _models(plan: StudyPlan):
-    return [(MAIN, plan.paper), *((other.config, other.paper) for other in plan.others)]
 
 
 def _title(column: Column, study: Study) -> str:

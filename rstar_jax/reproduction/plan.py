@@ -10,6 +10,7 @@ from rstar_jax.search.config import SearchConfig
 
 HELD_OUT = "held-out"  # the run's own test problems, as a benchmark
 ALL = "All"
+MAIN = "main"  # the run that a study is about, beside those of other base models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,31 +29,37 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Other:
-    """Another base model, trained once on the last round of this run (section 4.1): a config and its counterpart."""
+    """Another base model, trained once on the last round of this run (section 4.1).
+
+    config: of its run. paper: its counterpart. title: in tables, if it is not that very model.
+    """
 
     config: str
     paper: PaperModel
+    title: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyPlan:
     """Everything that tables and figures depend on besides the run.
 
-    columns: of all tables but Table 2, whose are the levels of the training problems. omni: a column of Table 1 only.
-    trajectories: searches per problem (section 4.1: 8, and 16 for AIME and AMC, which `more` says by benchmark). most:
-    searches of the headline systems (64), the last policy with the last PPM. counts: places of the curves of Figures 3
-    and 7. samples: of each policy for best-of-N and majority, and `most_samples` of the last policies (Figure 6); equal
-    tokens means as many of them as the search's tokens buy. rejection_samples: of each training problem (Table 7: 32).
-    top_k: of the released vote (4 to 8 in its README). is_analogue: other problems and models than the paper's; tables
-    say so. search: System 2. methods: other ways to search, by name, compared at equal tokens. variants: changes of
-    `search` by name ("c=1"), for sensitivity and ablations, with `variant_trees` searches each. benchmarks: a folder
-    with files in the released layout; None: the Hub.
+    title, paper: of the run's models, and their counterpart. columns: of all tables but Table 2, whose are the levels
+    of the training problems. omni: a column of Table 1 only. trajectories: searches per problem (section 4.1: 8, and 16
+    for AIME and AMC, which `more` says by benchmark). most: searches of the headline systems (64), the last policy with
+    the last PPM. counts: places of the curves of Figures 3 and 7. samples: of each policy for best-of-N and majority,
+    and `most_samples` of the last policies (Figure 6); equal tokens means as many of them as the search's tokens buy.
+    rejection_samples: of each training problem (Table 7: 32). top_k: of the released vote (4 to 8 in its README).
+    is_analogue: other problems and models than the paper's; tables say so. search: System 2. methods: other ways to
+    search, by name, compared at equal tokens. variants: changes of `search` by name ("c=1"), for sensitivity and
+    ablations, with `variant_trees` searches each. benchmarks: a folder with files in the released layout; None: the
+    Hub.
     """
 
     columns: tuple[Column, ...]
     search: SearchConfig
     methods: dict[str, SearchConfig] = dataclasses.field(default_factory=dict)
     variants: dict[str, SearchConfig] = dataclasses.field(default_factory=dict)
+    title: str = ""
     paper: PaperModel = QWEN_7B
     others: tuple[Other, ...] = ()
     omni: Column | None = None
@@ -67,6 +74,12 @@ class StudyPlan:
     top_k: int = 4
     benchmarks: str | None = None
     is_analogue: bool = False
+
+    @property
+    def models(self) -> list[tuple[str, str, PaperModel]]:
+        """(run, title, counterpart) of this run's last models and of the other runs'."""
+        others = [(one.config, one.title or one.paper.title, one.paper) for one in self.others]
+        return [(MAIN, self.title or self.paper.title, self.paper), *others]
 
     def trees(self, benchmark: str) -> int:
         """Searches per problem in tables."""

@@ -7,15 +7,14 @@ as many samples as its tokens buy, since later work found no clear win of search
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from rstar_jax.evaluation.paper import published
 from rstar_jax.reproduction.evaluations import Evaluation, greedy
 from rstar_jax.reproduction.models import RANDOM_SFT, REJECTION_SFT, STEPS_ONLY_PPM, orm, ppm, pqm, slm
-from rstar_jax.reproduction.plan import StudyPlan
-from rstar_jax.reproduction.published import PaperModel
-from rstar_jax.reproduction.ways import MAIN, Way
+from rstar_jax.reproduction.plan import MAIN, StudyPlan
+from rstar_jax.reproduction.ways import Way
 
 Kind = Literal["accuracy", "coverage", "tokens"]
 
@@ -110,15 +109,15 @@ def specs(plan: StudyPlan, rounds: Rounds) -> dict[str, Spec]:
 
 def table_1(plan: StudyPlan, rounds: Rounds) -> Spec:
     lines, comparisons = [], []
-    for run, model in _models(plan):
+    for run, title, model in plan.models:
         way = dataclasses.replace(rounds.headline, n=plan.most, run=run)
-        lines.append(Line((f"rStar-Math, {model.title}",), way, (model.headline,) if model.headline else None))
+        lines.append(Line((f"rStar-Math, {title}",), way, (model.headline,) if model.headline else None))
         lines += _baselines(way, rounds, rounds.last, ppm(rounds.last))
-        comparisons += _against_baselines(f"{model.title}: ", way, rounds, rounds.last, ppm(rounds.last))
+        comparisons += _against_baselines(f"{title}: ", way, rounds, rounds.last, ppm(rounds.last))
     columns = published()["table_1"].columns
     lines += [Line((name,), None, (name,)) for name in columns if not name.startswith("rStar")]
-    title = f"Table 1: the headline, {plan.most} trajectories"
-    return Spec("table_1", title, ("model",), tuple(lines), tuple(comparisons), "table_1")
+    heading = f"Table 1: the headline, {plan.most} trajectories"
+    return Spec("table_1", heading, ("model",), tuple(lines), tuple(comparisons), "table_1")
 
 
 def table_2(rounds: Rounds) -> Spec:
@@ -159,25 +158,25 @@ def table_4(rounds: Rounds) -> Spec:
 
 def table_5(plan: StudyPlan, rounds: Rounds) -> Spec:
     ours, comparisons, seen = [], [], set()
-    for run, model in _models(plan):
+    for run, title, model in plan.models:
         base, few = Way(greedy(0), run=run), dataclasses.replace(rounds.headline, run=run)
         most = dataclasses.replace(few, n=plan.most)
         policy = Way(greedy(rounds.last), run=run)
-        ours.append(Line((f"{model.title}, base", "S1"), base, (model.base, "S1")))
-        ours.append(Line((f"{model.title}, our policy", "S1"), policy))
+        ours.append(Line((f"{title}, base", "S1"), base, (model.base, "S1")))
+        ours.append(Line((f"{title}, our policy", "S1"), policy))
         for way, label, paper in ((few, "rStar-Math", model.search), (most, f"rStar-Math^{plan.most}", model.search64)):
-            ours.append(Line((f"{label}, {model.title}", "S2"), way, (paper, "S2")))
+            ours.append(Line((f"{label}, {title}", "S2"), way, (paper, "S2")))
             ours += [
                 Line((*line.labels, "S2"), line.way) for line in _baselines(way, rounds, rounds.last, ppm(rounds.last))
             ]
-            name = f"{label}, {model.title}: "
+            name = f"{label}, {title}: "
             comparisons += _against_baselines(name, way, rounds, rounds.last, ppm(rounds.last))
-        comparisons.append(Comparison(f"{model.title}: rStar-Math − our policy, greedy", few, policy))
+        comparisons.append(Comparison(f"{title}: rStar-Math − our policy, greedy", few, policy))
         seen |= {(model.base, "S1"), (model.search, "S2"), (model.search64, "S2")}
     rest = [labels for labels in published()["table_5"].row_labels if labels not in seen]
     lines = (*ours, *(Line(labels, None, labels) for labels in rest))
-    title = "Table 5: main results"
-    return Spec("table_5", title, ("model", "method"), lines, tuple(comparisons), "table_5")
+    heading = "Table 5: main results"
+    return Spec("table_5", heading, ("model", "method"), lines, tuple(comparisons), "table_5")
 
 
 def table_6(rounds: Rounds) -> Spec:
@@ -238,27 +237,27 @@ def table_8(rounds: Rounds) -> Spec:
 
 def table_9(plan: StudyPlan, rounds: Rounds) -> Spec:
     lines = [
-        Line((f"rStar-Math, {model.title}",), dataclasses.replace(rounds.headline, run=run), _if_main(run))
-        for run, model in _models(plan)
+        Line((f"rStar-Math, {title}",), dataclasses.replace(rounds.headline, run=run), _if_main(run))
+        for run, title, model in plan.models
     ]
     lines.append(Line((f"{slm(rounds.last)}, one sample",), Way(rounds.samples(rounds.last), "majority")))
     note = "all tokens that the policy generated, those of discarded candidates included, over trajectories"
-    title = "Table 9: mean generated tokens to obtain one trajectory"
-    return Spec("table_9", title, ("system",), tuple(lines), (), "table_9", "tokens", note=note)
+    heading = "Table 9: mean generated tokens to obtain one trajectory"
+    return Spec("table_9", heading, ("system",), tuple(lines), (), "table_9", "tokens", note=note)
 
 
 def table_10(plan: StudyPlan, rounds: Rounds) -> Spec:
     lines, comparisons, seen = [], [], set()
-    for run, model in _models(plan):
+    for run, title, model in plan.models:
         base, policy = Way(greedy(0), run=run), Way(greedy(rounds.last), run=run)
-        lines.append(Line((model.title,), base, (model.greedy_base,)))
-        lines.append(Line((f"{model.title} → our policy",), policy, (model.greedy,)))
-        comparisons.append(Comparison(f"{model.title}: our policy − base", policy, base))
+        lines.append(Line((title,), base, (model.greedy_base,)))
+        lines.append(Line((f"{title} → our policy",), policy, (model.greedy,)))
+        comparisons.append(Comparison(f"{title}: our policy − base", policy, base))
         seen |= {(model.greedy_base,), (model.greedy,)}
     rest = [labels for labels in published()["table_10"].row_labels if labels not in seen]
     lines += [Line(labels, None, labels) for labels in rest]
-    title = "Table 10: greedy policies"
-    return Spec("table_10", title, ("model",), tuple(lines), tuple(comparisons), "table_10")
+    heading = "Table 10: greedy policies"
+    return Spec("table_10", heading, ("model",), tuple(lines), tuple(comparisons), "table_10")
 
 
 def methods(plan: StudyPlan, rounds: Rounds) -> Spec:
@@ -307,12 +306,6 @@ def _variants(plan: StudyPlan, rounds: Rounds, name: str, title: str, variants: 
     lines = (Line(("default",), default), *(Line((one,), way) for one, way in ways.items()))
     comparisons = tuple(Comparison(f"{one} − default", way, default) for one, way in ways.items())
     return Spec(name, title, ("search",), lines, comparisons)
-
-
-def _models(plan: StudyPlan) -> Iterator[tuple[str, PaperModel]]:
-    yield MAIN, plan.paper
-    for other in plan.others:
-        yield other.config, other.paper
 
 
 def _if_main(run: str) -> tuple[str, ...] | None:

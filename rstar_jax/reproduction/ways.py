@@ -18,8 +18,8 @@ from rstar_jax.evaluation.results import TrajectoryRow
 from rstar_jax.evaluation.selection import Rule
 from rstar_jax.evaluation.summary import Scores
 from rstar_jax.reproduction.evaluations import Evaluation
+from rstar_jax.reproduction.plan import MAIN
 
-MAIN = "main"
 RuleName = Literal["first", "best", "vote", "majority", "weighted", "pass"]
 
 

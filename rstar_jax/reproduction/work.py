@@ -16,10 +16,10 @@ from rstar_jax.problems.files import read_problems
 from rstar_jax.problems.problem import Problem
 from rstar_jax.reproduction.ablations import ensure_model
 from rstar_jax.reproduction.evaluations import Evaluation, result_of, run_evaluation
-from rstar_jax.reproduction.plan import HELD_OUT, Column, StudyPlan
+from rstar_jax.reproduction.plan import HELD_OUT, MAIN, Column, StudyPlan
 from rstar_jax.reproduction.specs import Rounds
 from rstar_jax.reproduction.study import SeedResults
-from rstar_jax.reproduction.ways import MAIN, Way
+from rstar_jax.reproduction.ways import Way
 from rstar_jax.search.progress import say
 from rstar_jax.search.shards import summary_of
 

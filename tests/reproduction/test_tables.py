@@ -15,12 +15,11 @@ from rstar_jax.evaluation import exports, render
 from rstar_jax.evaluation.intervals import Interval
 from rstar_jax.evaluation.paper import published
 from rstar_jax.evaluation.tables import Gap, Published
-from rstar_jax.reproduction.plan import Column
+from rstar_jax.reproduction.plan import MAIN, Column
 from rstar_jax.reproduction.plans import paper_plan
 from rstar_jax.reproduction.report import choose, disagreements, write_reports
 from rstar_jax.reproduction.specs import Line, Rounds, specs
 from rstar_jax.reproduction.tables import PAPER, columns_of, fill, paper_cell
-from rstar_jax.reproduction.ways import MAIN
 from rstar_jax.reproduction.work import jobs
 from rstar_jax.search import presets
 
