@@ -4,7 +4,7 @@
     python experiments/reproduce_all.py --config qwen2_5_math_7b      # the real thing, on a pod
 
 Goes on where it stopped: the run (`evolve.py`), the runs of other base models on its last round's data, the models that
-only a table needs, all evaluations; then writes RUN_DIR/reproduction/report. With --report it runs nothing. On several
+only a table needs, all evaluations; then writes RUN_DIR/reproduction/report, and counts self-reflections. With --report it runs nothing. On several
 hosts: finish the runs with `drive.py`, train what tables need with this command on one host, then start it on each with
 --shard I/N, and once more with --report.
 
@@ -17,6 +17,8 @@ import asyncio
 import dataclasses
 
 import tyro
+from analysis.self_reflection import Options as Reflections
+from analysis.self_reflection import analyse
 from common import COMPILED, Flags, checked_config, in_lab, load_study, run_dir
 from reproduction_script import Options, flags_of, go, other_flags
 from start_from import start_from
@@ -65,6 +67,8 @@ def reproduce(options: AllOptions) -> None:
         for seed in options.seeds:
             finish_runs(flags_of(options, seed))
     go(options, ())
+    for seed in options.seeds:
+        analyse(Reflections(run_dir(flags_of(options, seed)).root))
 
 
 if __name__ == "__main__":
