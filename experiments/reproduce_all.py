@@ -4,9 +4,9 @@
     python experiments/reproduce_all.py --config qwen2_5_math_7b      # the real thing, on a pod
 
 Goes on where it stopped: the run (`evolve.py`), the runs of other base models on its last round's data, the models that
-only a table needs, all evaluations; then writes RUN_DIR/reproduction/report, and counts self-reflections. With --report it runs nothing. On several
-hosts: finish the runs with `drive.py`, train what tables need with this command on one host, then start it on each with
---shard I/N, and once more with --report.
+only a table needs, all evaluations; then writes RUN_DIR/reproduction/report, and counts self-reflections. With --report
+it runs nothing. On several hosts: finish the runs with `drive.py`, train what tables need with this command on one
+host, then start it on each with --shard I/N, and once more with --report.
 
 Hardware: two CPU cores and 6 GB of memory for `cpu`; that of the run otherwise.
 """
