@@ -7,7 +7,11 @@ setup(
     version="0.1.0",
     description="rStar-Math in JAX: small models that solve mathematics by Monte Carlo tree search.",
     packages=find_packages(include=["rstar_jax", "rstar_jax.*"]),
+<<<<<<< HEAD
     package_data={"rstar_jax": ["py.typed", "**/*.json", "report/page.html"]},
+=======
+    package_data={"rstar_jax": ["py.typed", "**/*.json", "view/page/*"]},
+>>>>>>> view
     python_requires=">=3.11,<3.14",
     install_requires=[
         "jax>=0.10.2,<0.11",
@@ -35,6 +39,7 @@ setup(
         "tyro>=0.9",
         "tqdm>=4.66",
         "matplotlib>=3.9",
+        "pygments>=2.18",
     ],
     extras_require={
         "test": [
@@ -47,6 +52,7 @@ setup(
             "ray>=2.40",
             "kubernetes-validate>=1.30",
             "pyyaml>=6",
+            "playwright>=1.45",  # drives an installed Chromium; without one the tests of the page are skipped
         ],
         "serve": ["torch==2.13.0", "transformers[serving]>=5.0,<6"],  # for the slow test of the bootstrap server
         "tensorboard": ["tensorboardX>=2.6.2"],  # training writes curves beside metrics.jsonl; needs no TensorFlow

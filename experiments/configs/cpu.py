@@ -103,7 +103,7 @@ def study() -> StudyPlan:
         ),
         search=search,
         methods=plans.methods(width=4, candidates=8),
-        variants=plans.variants(search, (0.5, 1.0, 4.0, 8.0), (4, 8), (2, 4, 16), (1, 2, 4, 16)),
+        variants=plans.variants(search, (0.5, 1.0, 4.0), (4,), (2, 4, 16), (2, 4, 16)),
         title="0.2M model",
         others=(Other("cpu_small", QWEN_1_5B, "0.1M model"),),
         trajectories=4,

@@ -157,6 +157,17 @@ def iterate_trees(path: files.AnyPath) -> Iterator[Tree]:
         yield from map(_from_row, table.to_pylist())
 
 
+def problem_ids(path: files.AnyPath) -> list[str]:
+    """Ids of the problems of a file, each once, in the order of their first trees. Raises InputError."""
+    return list(dict.fromkeys(table["id"][0].as_py() for table in iterate_tables(path, ["id"])))
+
+
+def trees_of_problem(path: files.AnyPath, problem: str) -> list[Tree]:
+    """The trees of one problem, the only ones that are unpacked. Raises InputError."""
+    tables = (table for table in iterate_tables(path) if table["id"][0].as_py() == problem)
+    return [_from_row(row) for table in tables for row in table.to_pylist()]
+
+
 def to_table(tree: Tree) -> pa.Table:
     """One row of `SCHEMA`."""
     return pa.Table.from_pylist([_to_row(tree)], schema=SCHEMA)
@@ -205,6 +216,8 @@ def _opened(path: files.AnyPath) -> Iterator[IO[bytes]]:
         raw = epath.Path(path).open("rb")
     except FileNotFoundError:
         raise NoSuchFile(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, where a Parquet file is needed") from None
     with raw:
         yield raw
 
