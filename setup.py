@@ -7,11 +7,7 @@ setup(
     version="0.1.0",
     description="rStar-Math in JAX: small models that solve mathematics by Monte Carlo tree search.",
     packages=find_packages(include=["rstar_jax", "rstar_jax.*"]),
-<<<<<<< HEAD
-    package_data={"rstar_jax": ["py.typed", "**/*.json", "report/page.html"]},
-=======
-    package_data={"rstar_jax": ["py.typed", "**/*.json", "view/page/*"]},
->>>>>>> view
+    package_data={"rstar_jax": ["py.typed", "**/*.json", "report/page.html", "view/page/*"]},
     python_requires=">=3.11,<3.14",
     install_requires=[
         "jax>=0.10.2,<0.11",
