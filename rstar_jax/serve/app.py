@@ -15,8 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Send
 
-from rstar_jax.serve.protocol import ApiError, read_request
-from rstar_jax.serve.service import INTERNAL, Service
+from rstar_jax.serve.protocol import ApiError, internal_error, read_request
+from rstar_jax.serve.service import Service
 
 CLIENT_GONE = 499  # nginx's number; nobody reads it
 
@@ -139,5 +139,5 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
-    """Its traceback stands in the log."""
-    return _json(INTERNAL.body, INTERNAL.status)
+    """A bug around the service; its traceback stands in the log."""
+    return await _api_error(request, internal_error())

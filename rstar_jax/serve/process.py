@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from rstar_jax.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, InputError
-from rstar_jax.thinking.system import Say
+from rstar_jax.thinking.view import Say
 
 EXIT_CODES = {signal.SIGTERM: EXIT_TERMINATED, signal.SIGINT: EXIT_INTERRUPTED}
 SECONDS_TO_SEND = 10.0  # for answers to be sent, after all searches have ended

@@ -60,6 +60,11 @@ class ApiError(Exception):
         self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
+def internal_error() -> ApiError:
+    """Of what is not the client's fault, nor its business."""
+    return ApiError("something went wrong in the server", status=500, kind="server_error")
+
+
 class Message(pydantic.BaseModel):
     """A turn of the conversation. Further fields, such as a name, are for others."""
 
@@ -179,7 +184,8 @@ def effort_of(request: ChatRequest, usual: Effort, limits: Limits) -> Effort:
 def _as_api_error(error: pydantic.ValidationError) -> ApiError:
     """The first thing that is wrong."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    param = ".".join(map(str, first["loc"]))
+    parts = map(str, first["loc"])
+    param = ".".join(part for part in parts if part != "str" and not part.startswith("list["))  # of fields that are both
     if first["type"] == "extra_forbidden":
         return ApiError(f"unrecognized field: {param}", param=param, code="unknown_parameter")
     return ApiError(f"{param}: {first['msg']}", param=param)

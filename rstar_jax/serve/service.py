@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,15 +13,16 @@ from typing import Any, Protocol
 
 from rstar_jax.problems.problem import Problem
 from rstar_jax.serve.limits import Busy, Gate, Limits
-from rstar_jax.serve.protocol import ApiError, ChatRequest, effort_of, question_of
+from rstar_jax.serve.protocol import ApiError, ChatRequest, effort_of, internal_error, question_of
 from rstar_jax.serve.replies import DONE, KEEP_ALIVE, Reply, event
-from rstar_jax.thinking.system import QuestionTooLong, Say
-from rstar_jax.thinking.thought import Clock, Effort, Thought, as_problem
+from rstar_jax.thinking.thought import Clock, Effort, QuestionTooLong, Thought, as_problem
+from rstar_jax.thinking.view import Say
 from rstar_jax.thinking.words import progress
+
+log = logging.getLogger(__name__)
 
 SECONDS_OF_SILENCE = 10.0  # in a stream; then something is sent, so that nobody in between takes it for dead
 RETRY_AFTER = 5  # seconds
-INTERNAL = ApiError("something went wrong in the server", status=500, kind="server_error")
 
 
 class Thinker(Protocol):
@@ -97,9 +99,6 @@ class Service:
             except ApiError as error:
                 yield event(error.body)
                 return
-            except Exception:
-                yield event(INTERNAL.body)
-                raise
             finally:
                 await _ended(working)
         for piece in task.reply.solution(task.thought):
@@ -135,13 +134,17 @@ class Service:
             yield
 
     async def _work(self, task: _Task, on_rollout: Callable[[Thought], None] | None = None) -> None:
-        """Wait for a turn, then think."""
+        """Wait for a turn, then think. Raises ApiError, of what nobody has expected too: its traceback is logged."""
         async with self.gate.turn():
             if self.closing.is_set():
                 raise ApiError("the server is shutting down", status=503, kind="server_error")
-            await self.system.think(
-                task.thought, seconds=self.limits.seconds, stop=self.closing, on_rollout=on_rollout
-            )
+            try:
+                await self.system.think(
+                    task.thought, seconds=self.limits.seconds, stop=self.closing, on_rollout=on_rollout
+                )
+            except Exception as error:
+                log.exception("%s failed", task.reply.id)
+                raise internal_error() from error
         found = task.thought.outcome()
         seconds, ending = task.thought.seconds or 0.0, task.thought.ending
         self._say(f"{task.reply.id}: {ending}, {found.rollouts} rollouts, {found.tokens} tokens, {seconds:.1f} s")

@@ -21,16 +21,12 @@ from rstar_jax.problems.problem import Problem
 from rstar_jax.search.protocols import Path
 from rstar_jax.thinking.models import Models
 from rstar_jax.thinking.settings import Dtype, Settings
-from rstar_jax.thinking.thought import Effort, Thought, begin, grow
+from rstar_jax.thinking.thought import Effort, QuestionTooLong, Thought, begin, grow
+from rstar_jax.thinking.view import Say
 from rstar_jax.trajectory.tags import STEP_ENDS
 from rstar_jax.trajectory.tokenizer import Tokenizer, load_tokenizer
 
 OVERLONG_VALUE = -1.0  # of a path that the PPM cannot read: as bad as a wrong answer
-Say = Callable[[str], None]
-
-
-class QuestionTooLong(InputError):
-    """A question leaves no room for a solution in the context."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from rstar_jax.errors import first_leaf
+from rstar_jax.errors import InputError, first_leaf
 from rstar_jax.problems.problem import Problem
 from rstar_jax.search.config import SearchConfig
 from rstar_jax.search.mcts import extend
@@ -23,6 +23,10 @@ from rstar_jax.thinking.outcome import Outcome, Select, read_outcome
 Ending = Literal["running", "done", "time", "stopped"]
 """done: all rollouts, or nothing more could be found; time: the limit was reached; stopped: somebody asked for it."""
 Clock = Callable[[], float]
+
+
+class QuestionTooLong(InputError):
+    """A question leaves no room for a solution in the context."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import IO, Protocol
 
 from rich.console import Console, Group
@@ -16,6 +16,8 @@ from rich.text import Text
 from rstar_jax.thinking.thought import Clock, Thought
 from rstar_jax.thinking.words import progress, short
 
+Say = Callable[[str], None]
+"""Tells who waits how far something is."""
 SECONDS_BETWEEN_LOOKS = 0.25
 SECONDS_BETWEEN_LINES = 5.0
 
