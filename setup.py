@@ -2,6 +2,8 @@
 
 from setuptools import find_packages, setup
 
+SERVE = ["starlette>=1.0", "uvicorn>=0.40", "pydantic>=2.11"]
+
 setup(
     name="rstar_jax",
     version="0.1.0",
@@ -34,6 +36,7 @@ setup(
         "jaxtyping>=0.3",
         "tyro>=0.9",
         "tqdm>=4.66",
+        "rich>=13.7",
         "matplotlib>=3.9",
         "pygments>=2.18",
     ],
@@ -49,8 +52,11 @@ setup(
             "kubernetes-validate>=1.30",
             "pyyaml>=6",
             "playwright>=1.45",  # drives an installed Chromium; without one the tests of the page are skipped
+            *SERVE,
+            "openai>=2",
         ],
-        "serve": ["torch==2.13.0", "transformers[serving]>=5.0,<6"],  # for the slow test of the bootstrap server
+        "serve": SERVE,  # for python -m rstar_jax.serve
+        "bootstrap-server": ["torch==2.13.0", "transformers[serving]>=5.0,<6"],  # for the slow test of such a server
         "tensorboard": ["tensorboardX>=2.6.2"],  # training writes curves beside metrics.jsonl; needs no TensorFlow
         "ray": ["ray[default]>=2.40"],  # searches on a cluster
         "tpu": ["jax[tpu]>=0.10.2,<0.11"],  # of the hosts of a TPU slice

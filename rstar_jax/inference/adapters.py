@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import dataclasses
 import functools
 import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from rstar_jax.inference.config import Completion, OverlongError, Sampling
 from rstar_jax.inference.engine import PolicyEngine, PPMEngine
@@ -77,6 +78,16 @@ class EngineProposer:
         self.sampling = sampling
         self.max_context = max_context
         self._encode, self._end_ids = encode, frozenset(end_ids)
+
+    def length(self, path: Path) -> int:
+        """Tokens of prompt and path, as the model reads them."""
+        return len(self._encode(path))
+
+    def limited(self, max_context: int) -> Self:
+        """The same proposer, for contexts of `max_context` tokens if that is fewer."""
+        other = copy.copy(self)
+        other.max_context = min(max_context, self.max_context)
+        return other
 
     async def propose(self, path: Path, n: int, key: int) -> list[Proposal]:
         """`n` continuations of the path; no text and "overlong" when the path fills the context."""

@@ -45,6 +45,11 @@ class Worker(abc.ABC):
     def _clear(self) -> None:
         """Forget all requests."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the loop has met an error, after which nothing is computed any more."""
+        return self._failure is not None
+
     async def __aenter__(self) -> Self:
         if self._task is not None:
             raise RuntimeError("the engine runs already")

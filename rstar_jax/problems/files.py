@@ -2,7 +2,8 @@
 
 A row is an object with the fields of `Problem`, of which question (or `problem`, as some data sets call it)
 and answer are required; other fields are ignored. A `.jsonl` file has a row a line, a `.json` file is a list
-of rows or `{"example": [rows]}`, a layout that some benchmarks use.
+of rows or `{"example": [rows]}`, a layout that some benchmarks use. Where only questions are needed, a text file
+has one a line.
 """
 
 from __future__ import annotations
@@ -74,6 +75,20 @@ def read_rows(path: files.AnyPath) -> Iterator[tuple[str, Any]]:
     yield from ((f"{name}, item {number}", row) for number, row in enumerate(rows, start=1))
 
 
+def read_questions(path: files.AnyPath) -> list[str]:
+    """The questions of a file of problems, which need no answers here, or of a `.txt` file: one a line.
+
+    Raises InputError with file, line (or item) and reason, as `read_problems` does.
+    """
+    if pathlib.PurePath(path).suffix == ".txt":
+        found = [line.strip() for line in files.read_text(path).splitlines() if line.strip()]
+    else:
+        found = [_question(row, place) for place, row in read_rows(path)]
+    if not found:
+        raise InputError(f"{os.fspath(path)}: no questions in it")
+    return found
+
+
 def write_problems(path: files.AnyPath, problems: Iterable[Problem]) -> None:
     """Write problems as `read_problems` reads them, whole or not at all.
 
@@ -110,13 +125,7 @@ def _is_lines(path: files.AnyPath) -> bool:
 
 def _problem(row: Any, place: str, default: Problem) -> Problem:
     """A row's problem, its id empty if the row has none."""
-    if not isinstance(row, dict):
-        raise InputError(f"{place}: not an object with question and answer")
-    question = _text(row, "question" if "question" in row else "problem", place)
-    if question is None:
-        raise InputError(f'{place}: no "question" (nor "problem")')
-    if not question.strip():
-        raise InputError(f'{place}: the question is empty')
+    question = _question(row, place)
     return Problem(
         id=_text(row, "id", place) or "",
         question=question,
@@ -124,6 +133,17 @@ def _problem(row: Any, place: str, default: Problem) -> Problem:
         level=_level(_text(row, "level", place) or default.level, place),
         source=_text(row, "source", place) or default.source,
     )
+
+
+def _question(row: Any, place: str) -> str:
+    if not isinstance(row, dict):
+        raise InputError(f"{place}: not an object with question and answer")
+    question = _text(row, "question" if "question" in row else "problem", place)
+    if question is None:
+        raise InputError(f'{place}: no "question" (nor "problem")')
+    if not question.strip():
+        raise InputError(f'{place}: the question is empty')
+    return question
 
 
 def _text(row: dict[str, Any], field: str, place: str) -> str | None:
