@@ -184,8 +184,8 @@ def effort_of(request: ChatRequest, usual: Effort, limits: Limits) -> Effort:
 def _as_api_error(error: pydantic.ValidationError) -> ApiError:
     """The first thing that is wrong."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    parts = map(str, first["loc"])
-    param = ".".join(part for part in parts if part != "str" and not part.startswith("list["))  # of fields that are both
+    parts = map(str, first["loc"])  # of a field that may be a text or a list they say too which of both is meant
+    param = ".".join(part for part in parts if part != "str" and not part.startswith("list["))
     if first["type"] == "extra_forbidden":
         return ApiError(f"unrecognized field: {param}", param=param, code="unknown_parameter")
     return ApiError(f"{param}: {first['msg']}", param=param)

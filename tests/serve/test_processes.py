@@ -55,9 +55,10 @@ def solve(*arguments: str, folder: pathlib.Path, **options: Any) -> subprocess.P
     )
 
 
-def ask(client, question: str, **fields: Any):
+def ask(client, question: str, stream: bool = False, **fields: Any):
+    messages = [{"role": "user", "content": question}]
     return client.chat.completions.create(
-        model="rstar", messages=[{"role": "user", "content": question}], extra_body=EFFORT | fields
+        model="rstar", messages=messages, stream=stream, extra_body=EFFORT | fields
     )
 
 

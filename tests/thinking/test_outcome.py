@@ -108,6 +108,8 @@ def _rows(trees: list[Tree]) -> list[TrajectoryRow]:
     nodes = [(tree, node) for tree in trees for node in range(len(tree)) if tree.kind[node] == "answer"]
     answers = [tree.answer[node] for tree, node in nodes]
     return [
-        TrajectoryRow("p", "m", i, answer, answers.index(answer), tree.ppm[node], False, False, 1, 1, 1, "answer")
+        TrajectoryRow(
+            "p", "m", i, tree.index, answer, answers.index(answer), tree.ppm[node], False, False, 1, 1, 1, 0.1, "answer"
+        )
         for i, (answer, (tree, node)) in enumerate(zip(answers, nodes, strict=True))
     ]

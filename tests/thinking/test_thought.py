@@ -76,7 +76,7 @@ def test_neither_time_nor_neighbours_change_an_answer(think):
     questions = [f"What is {number}?" for number in range(12)]
 
     async def together():
-        return await asyncio.gather(*(think(question, Effort(trajectories=2), seconds=0.002) for question in questions))
+        return await asyncio.gather(*(think(question, Effort(trajectories=2), delay=0.002) for question in questions))
 
     crowd = [outcome(thought) for thought in asyncio.run(together())]
     assert crowd == [outcome(asyncio.run(think(question, Effort(trajectories=2)))) for question in questions]
