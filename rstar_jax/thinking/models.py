@@ -52,7 +52,7 @@ def newest_example(runs: pathlib.Path) -> Models:
         raise InputError(f"no finished run of the built-in example in {runs}/; {START}")
     run = RunDir(finished[-1][1])
     last = max(round["number"] for round in read_json(run.config)["rounds"])
-    words = f"no --model is named, so these are policy and PPM of round {last} of the newest finished run, {run.root}"
+    words = f"no --model is named, so policy and PPM are those of round {last} of the newest finished run, {run.root}"
     return Models(str(run.policy(last)), str(run.ppm(last)), settings_of(run), words)
 
 

@@ -90,7 +90,7 @@ async def open_system(models: Models, mesh: Mesh, say: Say) -> AsyncIterator[Sys
     tokenizer = load_tokenizer(policy.folder)
     if len(tokenizer.stop_ids) < len(STEP_ENDS):
         raise InputError(f"{models.policy} does not know the tags {', '.join(STEP_ENDS)}: it is no policy for search")
-    say(f"loading {models.words}")
+    say(f"{models.words}; loading them")
     with jax.set_mesh(mesh):
         engine, scoring = _policy_engine(policy, tokenizer, settings, mesh), _ppm_engine(ppm, settings, mesh)
         say("compiling, or reading what an earlier start has compiled")
