@@ -65,14 +65,14 @@ def greedy(number: int) -> Evaluation:
 def settings(config: EvolutionConfig, plan: StudyPlan, one: Evaluation, benchmark: str) -> EvaluationConfig:
     """The evaluation as `evaluation.run` knows it."""
     search = (plan.methods | plan.variants)[one.variant] if one.variant else plan.search
-    few = one.variant in plan.variants
+    few, sampled = one.variant in plan.variants, _METHODS[one.kind] == "sample"
     trees = plan.variant_trees if few else plan.most if one.many else plan.trees(benchmark)
     return EvaluationConfig(
         methods=(_METHODS[one.kind],),
         models=one.name,
-        n_trajectories=plan.most_samples if one.many else plan.samples,
+        n_trajectories=(plan.most_samples if one.many else plan.samples) if sampled else 1,
         search=search,
-        n_trees=trees,
+        n_trees=trees if one.kind == "search" else 1,
         match_search=False,
         score_samples=False,
         sampling=SamplingConfig(max_steps=search.max_depth),
