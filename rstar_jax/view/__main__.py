@@ -8,7 +8,6 @@ run directory, or else by the default rules.
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
@@ -36,7 +35,7 @@ class Flags:
     file: tyro.conf.Positional[str]
     problem: str | None = None
     tree: int | None = None
-    out: pathlib.Path | None = None
+    out: str | None = None
     list: bool = False
 
 
@@ -49,7 +48,9 @@ def main() -> None:
     trees = trees_of_problem(flags.file, _chosen_problem(flags, ids))
     tree = _chosen_tree(flags, trees)
     shown = document(tree, find_marks(flags.file, trees), flags.file, [one.index for one in trees])
-    out = flags.out or pathlib.Path(default_name(tree))
+    out = flags.out or default_name(tree)
+    if pathlib.Path(out).is_dir():
+        raise InputError(f"{out}: a folder, where a file is to be written")
     write_page(out, page(shown))
     print(f"{out}: {_count(len(tree), 'node')} of {tree.problem.id}, tree {tree.index}")
     if len(ids) > 1 or len(trees) > 1:
@@ -71,12 +72,14 @@ def default_name(tree: Tree) -> str:
     return f"{name}{f'-tree{tree.index}' if tree.index else ''}.html"
 
 
-def write_page(out: pathlib.Path, text: str) -> None:
+def write_page(out: str, text: str) -> None:
     """Raises InputError where the system refuses."""
     try:
         write_text(out, text)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{out}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+    except PermissionError:
+        raise InputError(f"{out}: no permission to write it") from None
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{out}: a part of this path is a file, not a folder") from None
 
 
 def _chosen_problem(flags: Flags, ids: list[str]) -> str:

@@ -4,9 +4,11 @@ const ZOOM = { least: 0.04, most: 3, step: 1.3, fitted: 1.25 };
 const DRAG = 4; // pixels that a pointer moves before a press is no click any more
 
 class Camera {
-  // stretchAt(k): how much wider than high the picture is at a scale; onChange is told the scale after every change.
+  // stretchAt(k): how much wider than high the picture is at a scale; onChange is told both
+  // after every change.
   constructor(svg, layer, { stretchAt, onChange }) {
     Object.assign(this, { svg, layer, stretchAt, onChange, x: 0, y: 0, k: 1 });
+    this.size = { width: svg.clientWidth, height: svg.clientHeight }; // kept, as to ask for it costs a layout
     this.pointers = new Map();
     this.dragged = false;
     svg.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -16,14 +18,15 @@ class Camera {
     svg.addEventListener("click", (event) => this.dragged && event.stopPropagation(), { capture: true });
   }
 
-  get size() {
-    return { width: this.svg.clientWidth, height: this.svg.clientHeight };
+  resize() {
+    this.size = { width: this.svg.clientWidth, height: this.svg.clientHeight };
+    this.set(this.x, this.y);
   }
 
   set(x, y, k = this.k) {
     Object.assign(this, { x, y, k });
     this.layer.setAttribute("transform", `translate(${x},${y}) scale(${k})`);
-    this.onChange(k);
+    this.onChange(k, this.stretchAt(k));
   }
 
   // The point of the picture under (px, py) stays there.

@@ -17,5 +17,10 @@ function filled(element, attributes, children) {
   return element;
 }
 
+// Sets an attribute if it changes: the browser does not look whether it does, and draws again.
+function put(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
 const signed = (number, digits = 2) => (number < 0 ? "−" : "") + Math.abs(number).toFixed(digits);
 const plural = (count, what) => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;

@@ -74,9 +74,9 @@ function badge(name, letters, x) {
 
 function write({ plate, words }, letters) {
   const width = 9 + 7 * letters.length;
-  words.textContent = letters;
-  words.setAttribute("x", width / 2);
-  plate.setAttribute("width", width);
+  if (words.textContent !== letters) words.textContent = letters;
+  put(words, "x", width / 2);
+  put(plate, "width", width);
   return width;
 }
 
@@ -114,8 +114,12 @@ class Drawing {
   paint(state) {
     const visible = new Set(this.model.walk());
     this.items.forEach((item, number) => {
-      item.group.style.display = item.edge.style.display = visible.has(number) ? "" : "none";
+      for (const element of [item.group, item.edge]) put(element, "display", visible.has(number) ? "inline" : "none");
       if (visible.has(number)) this.#paintNode(item, number, state);
+      else {
+        put(item.group, "class", "node");
+        put(item.group, "aria-selected", false);
+      }
     });
     const edges = document.getElementById("edges");
     for (const number of this.model.best) edges.append(this.items[number].edge); // over the others
@@ -140,11 +144,11 @@ class Drawing {
       .filter((name) => is[name])
       .join(" ");
     const radius = 4.5 + 5 * Math.sqrt(visits / Math.max(1, model.visits[0]));
-    item.group.setAttribute("class", `node ${status} ${model.colour(number)} ${classes}`);
-    item.edge.setAttribute("class", classes);
-    item.shape.setAttribute("d", SHAPES[status]);
-    item.shape.style.setProperty("--r", radius);
-    for (const ring of item.rings) ring.style.setProperty("--r", radius + 3.5);
+    put(item.group, "class", `node ${status} ${model.colour(number)} ${classes}`);
+    put(item.edge, "class", classes);
+    put(item.shape, "d", SHAPES[status]);
+    if (item.radius !== radius) for (const one of [item.shape, ...item.rings]) one.style.setProperty("--r", radius);
+    item.radius = radius;
     if (item.fold) write(item.fold, folded ? `+${model.below(number).length}` : "−");
     this.#describe(item, number, status, is);
   }
@@ -161,13 +165,13 @@ class Drawing {
     ];
     if (is.best) parts.push("on the best path");
     if (is.sft) parts.push("in an SFT trajectory");
-    title.textContent = parts.join(" · ");
-    group.setAttribute("aria-label", parts.join(", "));
-    group.setAttribute("aria-level", model.depth[number] + 1);
-    group.setAttribute("aria-posinset", siblings.indexOf(number) + 1);
-    group.setAttribute("aria-setsize", siblings.length);
-    group.setAttribute("aria-selected", is.selected);
+    if (group.getAttribute("aria-label") !== parts.join(", ")) title.textContent = parts.join(" · ");
+    put(group, "aria-label", parts.join(", "));
+    put(group, "aria-level", model.depth[number] + 1);
+    put(group, "aria-posinset", siblings.indexOf(number) + 1);
+    put(group, "aria-setsize", siblings.length);
+    put(group, "aria-selected", is.selected);
     if (is.childless) group.removeAttribute("aria-expanded");
-    else group.setAttribute("aria-expanded", !is.folded);
+    else put(group, "aria-expanded", !is.folded);
   }
 }

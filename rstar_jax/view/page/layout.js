@@ -28,7 +28,7 @@ function placesOf(model, ends) {
   const isShown = new Set(shown);
   for (const node of model.numbers)
     x[node] = isShown.has(node) ? columns[model.depth[node]] : x[model.nodes[node].parent];
-  return { x, y, shown };
+  return { x, y, shown, breadth: columns.at(-2) };
 }
 
 // The row of each node, in units of a row.

@@ -8,8 +8,8 @@ const tree = document.getElementById("tree");
 const drawing = new Drawing(model, marksOf(doc));
 const places = new Places(model, drawing, tree);
 const camera = new Camera(tree, document.getElementById("camera"), {
-  stretchAt: (k) => places.stretchAt(k),
-  onChange: (k) => places.show(k),
+  stretchAt: (k) => places.stretchAt(k, camera.size.width),
+  onChange: (k, stretch) => places.show(k, stretch),
 });
 const timeline = new Timeline(model, () => (search.query ? search.update() : paint()));
 const search = new Search(model, { go: select, paint });
@@ -145,7 +145,7 @@ tree.addEventListener("dblclick", (event) => {
 
 const BUTTONS = { "zoom-out": "-", "zoom-in": "+", fit: "f", focus: "b", unfold: "e", theme: "t", help: "?" };
 for (const [id, key] of Object.entries(BUTTONS)) document.getElementById(id).addEventListener("click", ACTIONS[key]);
-window.addEventListener("resize", () => camera.set(camera.x, camera.y));
+new ResizeObserver(() => camera.resize()).observe(tree);
 
 function begin() {
   const { rollouts, index, of } = doc.tree;
@@ -162,6 +162,7 @@ function begin() {
     .join(" · ");
   fillHelp(model);
   fillLegend(model);
+  camera.resize();
   if (!doc.backups) notice("How this tree came to be cannot be told from its file: visits and Q are those of its end.");
   if (camera.scaleOf(places.box(undefined, false)) < FAR) {
     model.foldToBest();

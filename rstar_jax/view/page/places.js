@@ -28,7 +28,7 @@ class Places {
     const { x, y } = this.at;
     const goal = placesOf(this.model, this.ends);
     const by = { x: x[anchor] - goal.x[anchor], y: y[anchor] - goal.y[anchor] };
-    this.goal = { x: goal.x.map((place) => place + by.x), y: goal.y.map((place) => place + by.y), shown: goal.shown };
+    this.goal = { ...goal, x: goal.x.map((place) => place + by.x), y: goal.y.map((place) => place + by.y) };
     cancelAnimationFrame(this.frame);
     if (moves) this.#move({ x, y }, performance.now());
     else this.#draw(this.goal);
@@ -49,32 +49,29 @@ class Places {
     this.at = at;
     const { drawing, stretch } = this;
     const far = this.k < FAR;
-    drawing.items.forEach((item, node) => {
-      const [x, y] = [at.x[node] * stretch, at.y[node]];
+    for (const node of this.goal.shown) {
+      const [item, x, y] = [drawing.items[node], at.x[node] * stretch, at.y[node]];
       item.group.setAttribute("transform", `translate(${x.toFixed(1)},${y.toFixed(1)})`);
-      if (node === 0) return;
+      if (node === 0) continue;
       const parent = this.model.nodes[node].parent;
       const [from, above] = [at.x[parent] * stretch, at.y[parent]];
       item.edge.setAttribute("d", far ? curve(from, above, x, y) : bentLine(from + this.ends[parent] + 8, above, x, y));
-    });
+    }
   }
 
   // Draws for a scale.
-  show(k) {
-    const [was, before] = [this.k < FAR, this.stretch];
-    this.k = k;
-    this.stretch = this.stretchAt(k);
+  show(k, stretch) {
+    const changes = this.k < FAR !== k < FAR || this.stretch !== stretch || !this.drawn;
+    Object.assign(this, { k, stretch, drawn: true });
+    if (k < FAR || changes) this.picture.style.setProperty("--dot", Math.max(1, DOT / k));
+    if (!changes) return;
     this.picture.classList.toggle("far", k < FAR);
-    this.picture.style.setProperty("--dot", Math.max(1, DOT / k));
-    if (was !== k < FAR || before !== this.stretch || !this.drawn) this.#draw(this.at);
-    this.drawn = true;
+    this.#draw(this.at);
   }
 
   // How much wider than high the picture is drawn: a far tree is never narrower than the window.
-  stretchAt(k) {
-    const { x } = this.goal;
-    const wide = (this.picture.clientWidth - 2 * MARGIN) / (Math.max(...x) - Math.min(...x));
-    return k < FAR ? Math.max(1, Math.min(FAR, wide) / k) : 1;
+  stretchAt(k, width) {
+    return k < FAR ? Math.max(1, Math.min(FAR, (width - 2 * MARGIN) / this.goal.breadth) / k) : 1;
   }
 
   // The box of some nodes on the unstretched picture, by default of all that can be unfolded; far ones have no labels.
