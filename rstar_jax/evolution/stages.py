@@ -127,7 +127,10 @@ def _seeded(lab: Lab, config):
 
 
 def set_up_jax(cache: str | None) -> None:
-    """Keep compiled programs between starts; must run before anything is compiled."""
-    if cache is not None:
+    """Keep compiled programs between starts; must run before anything is compiled.
+
+    A folder that JAX's own variable JAX_COMPILATION_CACHE_DIR names goes first.
+    """
+    if cache is not None and jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -55,8 +55,7 @@ def start(
     given |= dict(zip(options[::2], options[1::2], strict=True))
     script = ROOT / "experiments" / "train_on_released_data.py"
     command = [sys.executable, str(script), *(part for pair in given.items() for part in pair), *last]
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | flags
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

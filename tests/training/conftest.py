@@ -15,21 +15,6 @@ from rstar_jax.models.decoder import Params, init_params
 from rstar_jax.models.sharding import make_mesh
 
 
-@pytest.fixture(autouse=True, scope="session")
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Most tests train the same model; processes that they start share what is compiled, too."""
-    folder = str(tmp_path_factory.mktemp("compiled"))
-    settings = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.1}
-    before = {name: getattr(jax.config, name) for name in settings}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name.upper(), str(value))
-            jax.config.update(name, value)
-        yield
-        for name, value in before.items():
-            jax.config.update(name, value)
-
-
 @pytest.fixture(scope="session")
 def model() -> ModelConfig:
     return ModelConfig(

@@ -2,7 +2,8 @@
 
     python processes.py WORKDIR JOB N_PROCESSES INDEX PORT SECONDS
 
-Each process has as many CPU devices as XLA_FLAGS say; all devices together are four. SECONDS pass before each step.
+Each process has as many CPU devices as JAX_NUM_CPU_DEVICES says; all devices together are four. SECONDS pass before
+each step.
 """
 
 from __future__ import annotations

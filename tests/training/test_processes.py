@@ -27,11 +27,10 @@ def start(workdir: pathlib.Path, job: str, n_processes: int, seconds: float = 0.
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    flags = f"--xla_force_host_platform_device_count={4 // n_processes} --xla_backend_optimization_level=0"
     return [
         subprocess.Popen(
             [sys.executable, _SCRIPT, workdir, job, str(n_processes), str(index), str(port), str(seconds)],
-            env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+            env=os.environ | {"JAX_NUM_CPU_DEVICES": str(4 // n_processes), "JAX_PLATFORMS": "cpu"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -11,10 +11,9 @@ import pytest
 
 
 def run(script: str, *arguments: object) -> None:
-    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
     found = subprocess.run(
         [sys.executable, pathlib.Path(__file__).with_name(script), *map(str, arguments)],
-        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "8", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=580,

@@ -14,10 +14,9 @@ import sys
 
 def test_logits_exist_for_a_chunk_at_a_time() -> None:
     script = pathlib.Path(__file__).with_name("step_arrays.py")
-    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
     run = subprocess.run(
         [sys.executable, script],
-        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "8", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         check=False,
