@@ -172,41 +172,41 @@ def _published_curve(axes: Axes, spec: FigureSpec, one: Series, column: Column, 
 
 
 def _bars(axes: Axes, spec: FigureSpec, study: Study, column: Column) -> list[str]:
+    """Two bars a series, the policy above and what search makes of it below, which need not be more."""
     kinds: list[str] = []
-    names = [one.label for one in spec.series]
     for place, one in enumerate(spec.series):
-        policy, searched = (study.accuracy(way, column, GRADER) for _, way in one.ways)
-        if policy is not None and searched is not None:
-            low, high = 100 * policy.estimate, 100 * searched.estimate
-            spread = [[high - 100 * searched.low], [100 * searched.high - high]]
-            axes.barh(place, low, 0.5, color=COLOURS[0], label="policy" if place == 0 else None)
-            label = "after search" if place == 0 else None
-            axes.barh(place, high - low, 0.5, left=low, label=label, hatch="//", edgecolor="white", color=COLOURS[1])
-            axes.errorbar(high, place, xerr=spread, color="0.2", capsize=2, elinewidth=0.8, fmt="none")
-            kinds += [policy.kind, searched.kind]
         paper = _published_bar(one, column)
-        if paper is not None:
-            look: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": ":", "color": "0.4"}
-            look["label"] = f"{PUBLISHED}: policy, after search" if place == 0 else None
-            axes.plot(paper, [place - 0.38] * 2, **look)
+        for part, (_, way) in enumerate(one.ways):
+            y, value = place + (0.18 if part == 0 else -0.18), study.accuracy(way, column, GRADER)
+            if value is not None:
+                at, low, high = 100 * value.estimate, 100 * value.low, 100 * value.high
+                look: dict[str, Any] = {"color": COLOURS[part], "hatch": "//" if part else "", "edgecolor": "white"}
+                axes.barh(y, at, 0.32, label=("policy", "searched")[part] if place == 0 else None, **look)
+                spread = [[at - low], [high - at]]
+                axes.errorbar(at, y, xerr=spread, color="0.2", capsize=2, elinewidth=0.8, fmt="none")
+                kinds.append(value.kind)
+            else:
+                axes.text(1, y, "not run", fontsize="x-small", color="0.4", va="center")
+            if paper[part] is not None:
+                look = {"marker": "o", "markerfacecolor": "white", "color": "0.3", "linestyle": "none"}
+                axes.plot(paper[part], y, label=PUBLISHED if place == part == 0 else None, **look)
+    names = [one.label for one in spec.series]
     axes.set_yticks(range(len(names)), names, fontsize="small")
-    axes.set(xlabel=spec.x_label, ylim=(-0.7, len(names) - 0.4), xlim=(0, 100))
+    axes.set(xlabel=spec.x_label, ylim=(-0.5, len(names) - 0.5), xlim=(0, 100))
     _plain(axes)
     return kinds
 
 
-def _published_bar(one: Series, column: Column) -> list[float] | None:
+def _published_bar(one: Series, column: Column) -> tuple[float | None, float | None]:
     """Policy and search of a model, from Tables 10 and 5."""
     if column.paper is None or one.paper is None:
-        return None
-    greedy_table, main_table = published()["table_10"], published()["table_5"]
+        return None, None
     row = {"Qwen2.5-Math-7B": "7B (Qwen2.5)", "Qwen2-Math-7B": "7B (Qwen2)", "Qwen2.5-Math-1.5B": "1.5B"}
     size = row.get(one.paper, "3.8B")
-    cells = [
-        greedy_table.at((f"{one.paper} → our policy",), column.paper),
-        main_table.at((f"rStar-Math {size} + 7B PPM", "S2"), column.paper),
-    ]
-    return None if None in cells else [cell for cell in cells if cell is not None]
+    return (
+        published()["table_10"].at((f"{one.paper} → our policy",), column.paper),
+        published()["table_5"].at((f"rStar-Math {size} + 7B PPM", "S2"), column.paper),
+    )
 
 
 def _title(column: Column, study: Study) -> str:
@@ -222,7 +222,7 @@ def _plain(axes: Axes) -> None:
 def _explain(figure: Figure, panels: Sequence[Axes], spec: FigureSpec, study: Study, kinds: Sequence[str]) -> None:
     """Title, what is measured and what is published, and one legend."""
     paper = f"hollow, dotted: {PUBLISHED}" + (", other problems and models" if study.plan.is_analogue else "")
-    shown = f"filled: measured, {GRADER} grader; bars: {', '.join(dict.fromkeys(kinds))}"
+    shown = f"filled: measured, {GRADER} grader; whiskers: {', '.join(dict.fromkeys(kinds))}"
     figure.suptitle(f"{spec.title}\n", fontsize="large")
     figure.text(0.5, 0.985, f"\n\n{shown}; {paper}", ha="center", va="top", fontsize="x-small", color="0.35")
     found: dict[str, Artist] = {}
