@@ -59,9 +59,14 @@ def _plain(answer: Answer) -> Answer:
     if len(answer.items) > MAX_ITEMS:
         raise TooHard("long list")
     unique = _distinct(answer.items)
-    if len(unique) == 1:
+    if len(unique) == 1 and not _nested(answer, unique[0]):
         return _plain(unique[0])
     return Items(answer.brackets, tuple(unique))
+
+
+def _nested(outer: Items, inner: Answer) -> bool:
+    """The set of a set is another set: that of the empty set has an element."""
+    return outer.brackets == "{}" and isinstance(inner, Items) and inner.brackets == "{}"
 
 
 def _distinct(items: Sequence[Answer]) -> list[Answer]:
@@ -120,29 +125,34 @@ def _values(gold: Value, answer: Value) -> Truth:
 def _letter_unit(gold: Value, answer: Value) -> Truth:
     """A unit without a text mark (`12 m`) reads as a product; it meets `12\\text{ m}`."""
     for quantity, product in ((gold, answer), (answer, gold)):
-        letters = units.as_product(quantity.unit) if quantity.unit and not product.unit else None
-        if letters is not None and variables(letters) <= variables(product.tree) - variables(quantity.tree):
-            return values.equal(Apply("mul", (quantity.tree, letters)), product.tree)
+        if not quantity.unit or product.unit:
+            continue
+        left = variables(product.tree) - variables(quantity.tree)
+        for letters in units.as_products(quantity.unit):
+            if variables(letters) == left:
+                return values.equal(Apply("mul", (quantity.tree, letters)), product.tree)
     return values.equal(gold.tree, answer.tree)  # x - x + 1 holds no x
 
 
 def _items(gold: Items, answer: Items) -> Truth:
     unordered = ("", "{}")
     if gold.brackets in unordered and answer.brackets in (*unordered, "[]"):
-        if not gold.brackets and (ordered := equations.assignment(gold)):
-            return _assigned(gold, ordered, answer)
+        if not gold.brackets and equations.assignment(gold):
+            return _assigned(gold, answer)
         return _same_elements(gold.items, answer.items)
+    if not gold.brackets and answer.brackets == "()" and equations.assignment(gold):
+        return _ordered(equations.assigned(gold), answer.items)
     if gold.brackets == "()" and not answer.brackets and equations.assignment(answer):
-        return _ordered(gold.items, [r.sides[1] for r in answer.items if isinstance(r, Relation)])
+        return _ordered(gold.items, equations.assigned(answer))
     if gold.brackets != answer.brackets:
         return False
     return _ordered(gold.items, answer.items)
 
 
-def _assigned(gold: Items, names: tuple[str, ...], answer: Items) -> Truth:
+def _assigned(gold: Items, answer: Items) -> Truth:
     if equations.assignment(answer):
         return _same_elements(gold.items, answer.items)
-    return _ordered([r.sides[1] for r in gold.items if isinstance(r, Relation)], answer.items)
+    return _ordered(equations.assigned(gold), answer.items)
 
 
 def _ordered(gold: Sequence[Answer], answer: Sequence[Answer]) -> Truth:
@@ -181,7 +191,11 @@ def _matrices(gold: Answer, answer: Answer) -> Truth:
     if not isinstance(one, Matrix | Items) or first is None or second is None:
         return False
     if isinstance(one, Items) and one.brackets != "[]":
-        return False
+        other = answer if one is gold else gold
+        if not isinstance(other, Matrix) or len(other.rows) > 1:
+            return False
+        row = Items("[]", other.rows[0])  # `[[1, 2]]` printed for a list
+        return equal(gold, row) if one is gold else equal(row, answer)
     if [len(r) for r in first] != [len(r) for r in second]:
         return False
     return all_true(
@@ -211,6 +225,8 @@ def _same_ratio(gold: Sequence[Value], answer: Sequence[Value], n: int) -> Truth
 
 def _words(gold: Answer, answer: Answer) -> Truth:
     if isinstance(gold, Word) and isinstance(answer, Word):
+        if gold.text in EMPTY_WORDS and answer.text in EMPTY_WORDS:
+            return True
         return gold.text == answer.text or (_short(gold) and _short(answer) and gold.raw == answer.raw)
     word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
     assert isinstance(word, Word)
@@ -239,7 +255,7 @@ def _product(word: Word) -> Value | None:
 
 
 def _regions(gold: Answer, answer: Answer) -> Truth:
-    first, second = regions.to_region(gold), regions.to_region(answer)
+    first, second = regions.joined(gold), regions.joined(answer)
     if isinstance(gold, Value) and gold.tree == Symbol("reals"):
         first = regions.REALS
     if isinstance(answer, Value) and answer.tree == Symbol("reals"):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from rstar_jax.grading.vocabulary import NUMBER_WORDS, SAME_WORDS, SCALE_WORDS, TENS_WORDS
+from rstar_jax.grading.vocabulary import (
+    FUNCTIONS,
+    GREEK,
+    NUMBER_WORDS,
+    SAME_WORDS,
+    SCALE_WORDS,
+    SYMBOLS,
+    TENS_WORDS,
+    UNIT_FILLERS,
+    UNITS,
+)
 
 _WRAPPERS = re.compile(
     r"\\(?:text|mbox|textbf|mathrm|mathbf|textit|textrm|operatorname|boxed|fbox|rm|bf)\b|[{}$]"
@@ -13,7 +23,11 @@ _CHOICE = re.compile(r"\(?\s*([A-Z])\s*(?:[).:]\s*|$)")
 _ANNOUNCED = re.compile(
     r"\b(?i:answer|option|choice)\b\s*(?:is|:)?\s*(?i:option|choice)?\s*:?\s*\(?([A-Z])\b\)?"
 )
+_MORE_LETTERS = re.compile(r"\)?\s*(?:[,;/&]|\(?[A-Z]\)|(?i:or|and)\b)")  # a second choice, or anything in a list
 _NON_WORD = re.compile(r"[^\w' ]+")
+_PROSE = re.compile(r"(?<![\\A-Za-z_])[A-Za-z]{2,}(?![A-Za-z(_^])")
+_MATHEMATICS = frozenset(FUNCTIONS) | frozenset(SYMBOLS) | GREEK | frozenset(UNITS) | UNIT_FILLERS
+_SENTENCE = 4  # words
 _ARTICLES = frozenset({"the", "a", "an"})
 
 
@@ -29,11 +43,16 @@ def normal(text: str) -> str:
     return SAME_WORDS.get(joined, joined)
 
 
+def is_prose(text: str) -> bool:
+    """Whether it is a sentence: words of the language, not names of functions or units, make the most of it."""
+    return len([word for word in _PROSE.findall(plain(text)) if word.lower() not in _MATHEMATICS]) >= _SENTENCE
+
+
 def choice(text: str) -> str | None:
     """The letter of a choice: `(C)`, `C.`, `\\text{(C)}`, `C) ..`, `answer is C`."""
     text = plain(text)
     match = _CHOICE.match(text) or (_ANNOUNCED.search(text) if len(text) < 200 else None)
-    return match[1] if match else None
+    return match[1] if match and not _MORE_LETTERS.match(text, match.end()) else None
 
 
 def is_choice(gold: str) -> bool:
@@ -44,6 +63,9 @@ def is_choice(gold: str) -> bool:
 def number_word(text: str) -> int | None:
     """`seven`, `twenty-one`, `three hundred`; None if a word is no number."""
     words = text.lower().replace("-", " ").split()
+    if len(words) > 1 and words[0] in ("negative", "minus"):
+        size = number_word(" ".join(words[1:]))
+        return None if size is None else -size
     words = [w for w in words if w != "and"]
     if not words or len(words) > 12:
         return None
