@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rstar_jax.grading import regions
-from rstar_jax.grading.expression import Number
-from rstar_jax.grading.forms import Answer, Interval, Items, Matrix, Region, Relation, Value, Word
+from rstar_jax.grading.expression import Number, Symbol
+from rstar_jax.grading.forms import Answer, Interval, Items, Matrix, Region, Relation, Value
 from rstar_jax.grading.lexer import Unreadable
 
 
@@ -60,10 +60,10 @@ def _count(answer: Answer) -> int:
 
 
 def _interval(name: str, args: tuple[Answer, ...]) -> Region:
-    if len(args) not in (2, 4) or not all(isinstance(a, Value) for a in args[:2]):
+    if len(args) not in (2, 4) or not all(isinstance(a, Value) for a in args):
         raise Unreadable("interval")
     low, high = (a.tree for a in args[:2] if isinstance(a, Value))
-    opens = [isinstance(a, Word) and a.raw == "True" for a in args[2:]]
+    opens = [isinstance(a, Value) and a.tree == Symbol("True") for a in args[2:]]
     left = name in ("Interval.open", "Interval.Lopen") or (len(opens) == 2 and opens[0])
     right = name in ("Interval.open", "Interval.Ropen") or (len(opens) == 2 and opens[1])
     return Region((Interval(low, high, left, right),))

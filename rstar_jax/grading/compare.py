@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from rstar_jax.grading import builders, equations, regions, units, values
-from rstar_jax.grading.expression import Apply, Symbol, variables
+from rstar_jax.grading.expression import Apply, Symbol, integer, variables
 from rstar_jax.grading.forms import (
     Answer,
     Based,
+    Interval,
     Items,
     Matrix,
     Ratio,
@@ -192,7 +193,7 @@ def _matrices(gold: Answer, answer: Answer) -> Truth:
         return False
     if isinstance(one, Items) and one.brackets != "[]":
         other = answer if one is gold else gold
-        if not isinstance(other, Matrix) or len(other.rows) > 1:
+        if not isinstance(other, Matrix) or len(other.rows) != 1:
             return False
         row = Items("[]", other.rows[0])  # `[[1, 2]]` printed for a list
         return equal(gold, row) if one is gold else equal(row, answer)
@@ -255,7 +256,7 @@ def _product(word: Word) -> Value | None:
 
 
 def _regions(gold: Answer, answer: Answer) -> Truth:
-    first, second = regions.joined(gold), regions.joined(answer)
+    first, second = _joined(gold), _joined(answer)
     if isinstance(gold, Value) and gold.tree == Symbol("reals"):
         first = regions.REALS
     if isinstance(answer, Value) and answer.tree == Symbol("reals"):
@@ -267,6 +268,40 @@ def _regions(gold: Answer, answer: Answer) -> Truth:
     return regions.same_parts(first, second)
 
 
+def _joined(answer: Answer) -> Region | None:
+    """The region of an answer, also of intervals in a list and of a distance from zero."""
+    if isinstance(answer, Items) and not answer.brackets and all(map(_is_interval, answer.items)):
+        found = regions.union(list(answer.items))
+        return found if isinstance(found, Region) else None
+    return (_distance(answer) if isinstance(answer, Relation) else None) or regions.to_region(answer)
+
+
+def _is_interval(item: Answer) -> bool:
+    if isinstance(item, Items):
+        return len(item.items) == 2 and item.brackets[:1] in ("(", "[")
+    return isinstance(item, Region)
+
+
+def _distance(relation: Relation) -> Region | None:
+    """`|x| < 3` and `|x| > 3`, with a positive bound."""
+    if len(relation.ops) != 1 or relation.ops[0][0] not in "<>":
+        return None
+    left, bound = relation.sides
+    if not isinstance(left, Value) or not isinstance(bound, Value) or variables(bound.tree):
+        return None
+    tree, high, low = left.tree, bound.tree, Apply("neg", (bound.tree,))
+    if not isinstance(tree, Apply) or tree.head != "abs" or not isinstance(tree.args[0], Symbol):
+        return None
+    if values.order(high, integer(0)) != 1:
+        return None
+    opened, inside = len(relation.ops[0]) == 1, relation.ops[0][0] == "<"
+    if inside:
+        return Region((Interval(low, high, opened, opened),), tree.args[0].name)
+    ends = (regions.MINUS_INFINITY, low), (high, regions.INFINITY)
+    below, above = Interval(*ends[0], True, opened), Interval(*ends[1], opened, True)
+    return Region((below, above), tree.args[0].name)
+
+
 def _relations(gold: Answer, answer: Answer) -> Truth:
     """Rule 11 for equations, rule 10 for inequalities."""
     if isinstance(gold, Relation) and isinstance(answer, Relation):
@@ -274,7 +309,7 @@ def _relations(gold: Answer, answer: Answer) -> Truth:
     relation, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
     assert isinstance(relation, Relation)
     if set(relation.ops) != {"="}:
-        region = regions.to_region(relation)
+        region = _joined(relation)
         if region is None or not isinstance(other, Region | Items):
             return False
         return _regions(region, other)
@@ -287,7 +322,7 @@ def _relations(gold: Answer, answer: Answer) -> Truth:
 def _two_relations(gold: Relation, answer: Relation) -> Truth:
     if set(gold.ops) == {"="} and set(answer.ops) == {"="}:
         return _two_equations(gold, answer)
-    first, second = regions.to_region(gold), regions.to_region(answer)
+    first, second = _joined(gold), _joined(answer)
     if first is not None and second is not None:
         same = _regions(first, second)
         if same or not (_bounds_vary(first) or _bounds_vary(second)):

@@ -7,11 +7,12 @@ import re
 from typing import Literal
 
 from rstar_jax.grading import compare, structure, words
-from rstar_jax.grading.alternatives import before_rounding, both_sides, golds
+from rstar_jax.grading.alternatives import golds
 from rstar_jax.grading.forms import Answer
 from rstar_jax.grading.lexer import BRACES, Unreadable
 from rstar_jax.grading.limits import TooHard
-from rstar_jax.grading.normalise import clean
+from rstar_jax.grading.notation import strict_clean
+from rstar_jax.grading.rounding import before_rounding, both_sides
 from rstar_jax.grading.vocabulary import INVALID_WORDS
 
 Verdict = Literal["equal", "different", "unknown"]
@@ -19,7 +20,8 @@ Verdict = Literal["equal", "different", "unknown"]
 _MAX_MISSING = 2
 _GAP = re.compile(r"(?<!\d)\s+|\s+(?!\d)")  # 1 2 is not 12
 _FRACTION = re.compile(r"[dt]frac(?![a-z])")
-_ERROR = re.compile(r"Traceback|[A-Za-z]*(?:Error|Exception)\b|^\W*(?:text\W+)?error\b|^<[\w.]+ object")
+_ERROR = re.compile(r"Traceback|[A-Za-z]*(?:Error|Exception)\b|^<[\w.]+ object")
+_ERROR_TEXT = re.compile(r"\W*(?:text\W+)?error\b")
 
 
 def verdict(answer: str, truth: str) -> Verdict:
@@ -34,7 +36,7 @@ def verdict(answer: str, truth: str) -> Verdict:
 
 
 def _one(answer: str, truth: str) -> Verdict:
-    gold, given = clean(closed(truth)), clean(answer)
+    gold, given = strict_clean(closed(truth)), strict_clean(answer)
     if gold is None or given is None or is_invalid(gold):
         return "different"
     if is_invalid(given):  # a gold that lacks a brace still equals its own text
@@ -43,6 +45,8 @@ def _one(answer: str, truth: str) -> Verdict:
         return "equal"
     if words.is_choice(gold):
         return "equal" if words.choice(gold) == words.choice(given) else "different"
+    if words.is_composed(gold) or words.says_otherwise(gold, given):
+        return "equal" if _unspaced(gold) == _unspaced(given) else "different"
     try:
         same = compare.equal(read(gold), read(given))
     except Unreadable:
@@ -50,6 +54,10 @@ def _one(answer: str, truth: str) -> Verdict:
     except TooHard:
         return _undecided(gold, given)
     return "unknown" if same is None else "equal" if same else "different"
+
+
+def _unspaced(text: str) -> str:
+    return words.normal(text).replace(" ", "")
 
 
 def _undecided(gold: str, given: str) -> Verdict:
@@ -71,7 +79,7 @@ def is_invalid(text: str) -> bool:
         return False  # the empty set
     return (
         not bare or bare == "None" or bare.lower() in INVALID_WORDS or is_error(text) or not _balanced(text)
-    )
+    ) or _ERROR_TEXT.match(text) is not None
 
 
 def is_error(text: str) -> bool:

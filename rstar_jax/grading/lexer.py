@@ -71,11 +71,11 @@ _EXPONENT = r"(?:[eE][+-]?\d+(?![\d.]))?"
 _PATTERN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<repeating>\d*\.\d*\\overline\s*\{?\d+\}?)"
-    r"|(?P<grouped>\d{1,3}(?:,\d{3}){1,12}(?!,?\d)(?:\.\d+)?|\d{1,3}(?: \d{3}){1,12}(?!\d|\s*[/\\]))"
+    r"|(?P<grouped>\d{1,3}(?:,\d{3}){1,12}(?![\d,])(?:\.\d+)?|\d{1,3}(?: \d{3}){1,12}(?!\d|\s*[/\\]))"
     rf"|(?P<number>(?:\d+\.\d+|\.\d+|\d+\.(?![\w.])|\d+){_EXPONENT})"
     r"|(?P<command>\\[A-Za-z]+)"
     r"|(?P<escaped>\\.)"
-    r"|(?P<dotted>[A-Za-z]+(?:\.[A-Za-z_]\w*)+(?=\()|(?:np|numpy|math|sp|sympy|cmath)\.(?:pi|e|E|I|oo|inf)(?!\w))"
+    r"|(?P<dotted>[A-Za-z]+(?:\.[A-Za-z_]\w*)+(?=\())"
     r"|(?P<letters>(?:log2|log10|float64|int64|float32|int32)(?=\s*\()|[A-Za-z]+)"
     rf"|(?P<op>\*\*|<=|>=|==|!=|\|\||{ROW_END}|.)",
     re.DOTALL,
@@ -96,8 +96,8 @@ def tokens(text: str) -> list[Token]:
         assert match is not None  # the last alternative takes any character
         assert match.lastgroup is not None
         kind, piece, at = match.lastgroup, match.group(), match.end()
-        if kind == "grouped" and "," in piece and (depth > 0 or _in_list(text, match.start())):
-            piece = re.match(r"\d+", piece).group()  # type: ignore[union-attr]  # a comma in brackets or a list separates
+        if kind == "grouped" and ("," in piece and depth > 0):
+            piece = re.match(r"\d+", piece).group()  # type: ignore[union-attr]  # a comma in brackets separates
             at = match.start() + len(piece)
             kind = "number"
         if kind == "command":
@@ -109,11 +109,6 @@ def tokens(text: str) -> list[Token]:
                 out[-1].text in _CLOSE and kind != "space"
             )
     return out
-
-
-def _in_list(text: str, start: int) -> bool:
-    """Whether a number and a comma stand directly in front: 27,54,108 is a list."""
-    return start > 1 and text[start - 1] == "," and text[start - 2].isdigit()
 
 
 def _command(text: str, name: str, at: int, out: list[Token]) -> int:

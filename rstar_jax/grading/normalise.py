@@ -41,7 +41,6 @@ _UNICODE = {
     "；": "; ",
     "。": ".", "：": ":", "（": "(", "）": ")",
 }  # fmt: skip
-_SCALES = {"C": r"\text{ degrees Celsius}", "F": r"\text{ degrees Fahrenheit}"}
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿˣⁱ", "0123456789+-nxi", strict=True))
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
@@ -50,19 +49,11 @@ _SPACING = re.compile(
 )
 _LEFT_RIGHT = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-z])\s*(\.(?=[^0-9]|$))?")
 _GLUED_LEFT = re.compile(r"\\(?:left|right)(?=\\)")
-_THOUSANDS_MARK = re.compile(r"(?<=\d)(?:\{,\}|,?\\[,!]|\\[;: ]|~)+\s*(?=\d{3}(?!\d))")
+_THOUSANDS_MARK = re.compile(r"(?<=\d)(?:\{,\}|,?\\[,!;: ]|,~|~)+(?=\d{3}(?!\d))")
 _PHANTOM = re.compile(r"\\(?:[hv]space|phantom|label|tag)\*?\{[^{}]*\}")
 _MATH_MARKS = re.compile(r"\\[()\[\]]|\$\$")
 _DOUBLED_COMMAND = re.compile(
     r"\\\\(?=(?:d?t?frac|sqrt|pi|text|left|right|boxed|cdot|infty|pm|le|ge|in|cup|binom)\b)"
-)
-_ROW_GAP = re.compile(ROW_END + r"\s*\[\s*-?[\d.]+\s*(?:pt|mm|cm|em|ex)\s*\]")
-_HALF_DAY = re.compile(r"(?<![A-Za-z\\])([aApP])\.\s?([mM])(?![A-Za-z])\.?")
-_BLACKBOARD = re.compile(r"\\mathbb\s*([A-Z])(?![a-z])")
-_PRINTED_AND, _PRINTED_OR = re.compile(r"\)\s*&\s*(?=\()"), re.compile(r"\)\s*\|\s*(?=\()")  # (x > 1) & (x < 2)
-_PRIME = re.compile(r"\^\s*(?:\{((?:\s*\\prime)+)\s*\}|((?:\\prime)+))")
-_TEMPERATURE = re.compile(
-    r"(?<=[\d)}])\s*\^\s*\{?\s*\\circ\s*\}?\s*(?:\\(?:text|mathrm|rm)\s*\{\s*([CF])\s*\}|([CF])(?![A-Za-z\d_({]))"
 )
 _LETTER_UNION = re.compile(r"(?<=[)\]}])\s*[Uu]\s*(?=[(\[\\])")
 _END_MARKS = re.compile(r"(?<!\.)[.,;。]\s*((?:\s|\}|\$|\\[\])])*)$")
@@ -77,7 +68,7 @@ def clean(text: str) -> str | None:
             text = text.replace(mark + rest, command)
     if "begin" not in text:
         text = _DOUBLED_COMMAND.sub(r"\\", text)
-    text = _ROW_GAP.sub(ROW_END, text.replace("\\\\", ROW_END))
+    text = text.replace("\\\\", ROW_END)
     text = _plain_unicode(text)
     if len(text) > 2 * MAX_CHARACTERS:
         return None
@@ -87,11 +78,6 @@ def clean(text: str) -> str | None:
     text = _SPACING.sub(" ", text).replace("~", " ")
     text = _LEFT_RIGHT.sub(" ", _GLUED_LEFT.sub("", text))
     text = _LETTER_UNION.sub(r" \\cup ", text)
-    text = _PRIME.sub(lambda m: "'" * m.group().count("prime"), text.replace("per cent", "percent"))
-    text = _TEMPERATURE.sub(lambda m: _SCALES[m[1] or m[2]], text)
-    if "\\" not in text and ("<" in text or ">" in text):
-        text = _PRINTED_OR.sub(") or ", _PRINTED_AND.sub(") and ", text))
-    text = _BLACKBOARD.sub(r"\\mathbb{\1}", _HALF_DAY.sub(r"\1\2", text))
     return _strip_end(text)
 
 
@@ -126,8 +112,8 @@ def _math_marks(text: str) -> str:
 
 def _strip_end(text: str) -> str:
     """One trailing full stop, comma or row end is punctuation; markdown around the whole is dressing."""
-    text = text.strip().rstrip(ROW_END).removesuffix("\\").strip()
-    for mark in ("**", "`", '"', "*", "'"):
+    text = text.strip().rstrip(ROW_END).strip()
+    for mark in ("**", "`", '"', "*"):
         if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
             text = text[len(mark) : -len(mark)].strip()
     return _END_MARKS.sub(r"\1", text).strip()

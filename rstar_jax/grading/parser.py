@@ -179,8 +179,6 @@ class _Reader:
         token = self.take()
         if token.kind == "number":
             return self.mixed(number(token.text))
-        if token == Token("name", "C") and self.chosen():
-            return apply("binomial", *self.call())
         if token.kind == "name":
             return self.subscripted(token.text)
         if token.kind == "word":
@@ -196,10 +194,6 @@ class _Reader:
         if token.kind == "command":
             return self.command(token.text)
         raise Unreadable(token.text)
-
-    def chosen(self) -> bool:
-        """Whether (n,k) follows, as in C(n,k)."""
-        return self.sees("(") and self._number_at(1) and self.sees(",", ahead=2) and self._number_at(3)
 
     def mixed(self, whole: Number) -> Expression:
         """`2\\frac58` and `2 5/8` are sums (rule 6)."""

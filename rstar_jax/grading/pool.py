@@ -14,6 +14,7 @@ from rstar_jax.grading.alternatives import golds
 from rstar_jax.grading.extract import Semantics
 from rstar_jax.grading.first_stage import Verdict, closed, verdict
 from rstar_jax.grading.normalise import clean
+from rstar_jax.grading.notation import strict_clean
 from rstar_jax.grading.released import released_verdict
 from rstar_jax.grading.workers import WorkerPool
 
@@ -119,8 +120,7 @@ class GraderPool:
 
     def _for_worker(self, text: str) -> str:
         """Without inner boxes: math-verify reads nothing but the last of them."""
-        text = clean(text) or ""
-        return _BOX.sub("", text) if self.semantics == "strict" else text
+        return _BOX.sub("", strict_clean(text) or "") if self.semantics == "strict" else clean(text) or ""
 
     def _keep(self, answer: str, truth: str, equal: bool) -> bool:
         with self._lock:

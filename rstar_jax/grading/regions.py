@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Literal
 
 from rstar_jax.grading import values
 from rstar_jax.grading.brackets import Tokens
-from rstar_jax.grading.expression import Apply, Expression, Symbol, integer, variables
+from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
 from rstar_jax.grading.forms import Answer, Interval, Items, Region, Relation, Value
 from rstar_jax.grading.lexer import Unreadable
 
@@ -17,7 +16,7 @@ MINUS_INFINITY = Apply("neg", (INFINITY,))
 REALS = Region((Interval(MINUS_INFINITY, INFINITY, True, True),))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 _EVERYTHING = frozenset(
-    {"all real numbers", "all reals", "all real", "real numbers", "reals", "the real numbers", "the set of all real numbers"}
+    {"all real numbers", "all reals", "all real", "real numbers", "reals", "the real numbers"}
 )
 
 
@@ -42,18 +41,6 @@ def to_region(answer: Answer) -> Region | None:
     if isinstance(answer, Value) and not answer.unit:
         return Region((_point(answer.tree),))
     return None
-
-
-def joined(answer: Answer) -> Region | None:
-    """The same, and the union of intervals that stand in a list."""
-    if isinstance(answer, Items) and not answer.brackets and all(map(_is_interval, answer.items)):
-        found = union(list(answer.items))
-        return found if isinstance(found, Region) else None
-    return to_region(answer)
-
-
-def _is_interval(item: Answer) -> bool:
-    return isinstance(item, Region) or (isinstance(item, Items) and len(item.items) == 2 and item.brackets[:1] in ("(", "["))
 
 
 def _from_items(items: Items) -> Region | None:
@@ -89,8 +76,6 @@ def _from_chain(chain: Relation) -> Region | None:
 
 
 def _one_sided(left: Expression, op: str, right: Expression) -> Region | None:
-    if isinstance(left, Apply) and left.head == "abs" and isinstance(left.args[0], Symbol):
-        return _distance(left.args[0], op, right)
     if not _free(left, right):
         left, op, right = right, _FLIPPED[op], left
     if not isinstance(left, Symbol) or not _free(left, right):
@@ -102,17 +87,6 @@ def _one_sided(left: Expression, op: str, right: Expression) -> Region | None:
     if op[0] == "<":
         return Region((Interval(MINUS_INFINITY, right, True, op == "<"),), left.name)
     return Region((Interval(right, INFINITY, op == ">", True),), left.name)
-
-
-def _distance(name: Symbol, op: str, bound: Expression) -> Region | None:
-    """`|x| < 3` and `|x| > 3`, with a positive bound."""
-    if op not in ("<", "<=", ">", ">=") or variables(bound) or values.order(bound, integer(0)) != 1:
-        return None
-    low, opened = Apply("neg", (bound,)), len(op) == 1
-    if op[0] == "<":
-        return Region((Interval(low, bound, opened, opened),), name.name)
-    outside = (Interval(MINUS_INFINITY, low, True, opened), Interval(bound, INFINITY, opened, True))
-    return Region(outside, name.name)
 
 
 def _free(left: Expression, right: Expression) -> bool:
@@ -139,47 +113,20 @@ def combine(items: tuple[Answer, ...], any_of: bool) -> Answer | None:
     if not all(isinstance(i, Relation | Region) for i in items):
         return None
     found = [to_region(i) for i in items]
-    if any_of and any(r is not None for r in found):
-        found = [r if r is not None else _equal_to(i) for r, i in zip(found, items, strict=True)]
     if any(r is None for r in found) or len({r.variable for r in found if r is not None}) != 1:
         return None
     parts = [p for r in found if r is not None for p in r.parts]
     variable = found[0].variable if found[0] is not None else ""
-    common = None if any_of or len(parts) != len(found) else _common(parts)
-    return Region((common,) if common else tuple(parts), variable)
+    if not any_of and len(parts) == 2:
+        lower = next((p for p in parts if p.high == INFINITY), None)
+        upper = next((p for p in parts if p.low == MINUS_INFINITY), None)
+        if lower is not None and upper is not None and not _apart(upper, lower):
+            return Region((Interval(lower.low, upper.high, lower.low_open, upper.high_open),), variable)
+    return Region(tuple(parts), variable)
 
 
-def _equal_to(item: Answer) -> Region | None:
-    """`x = 7` beside inequalities for x."""
-    if isinstance(item, Relation) and item.ops == ("=",):
-        name, value = item.sides
-        if isinstance(name, Value) and isinstance(name.tree, Symbol) and isinstance(value, Value):
-            return Region((_point(value.tree),), name.tree.name)
-    return None
-
-
-def _common(parts: list[Interval]) -> Interval | None:
-    """What lies in all of the intervals; None if that is nothing, or their ends have no order."""
-    low, high = parts[0], parts[0]
-    for part in parts[1:]:
-        low, high = _inner(low, part, "low"), _inner(high, part, "high")
-        if low is None or high is None:
-            return None
-    inside = Interval(low.low, high.high, low.low_open, high.high_open)
-    infinite = inside.low == MINUS_INFINITY or inside.high == INFINITY
-    return inside if infinite or values.order(inside.low, inside.high) == -1 else None
-
-
-def _inner(a: Interval, b: Interval, side: Literal["low", "high"]) -> Interval | None:
-    """The one of two intervals that ends further inside."""
-    ends = (a.low, b.low) if side == "low" else (a.high, b.high)
-    for end, another in zip(ends, (b, a), strict=True):
-        if _is_infinite(end):
-            return another
-    order = values.order(*ends)
-    if order == 0:
-        return a if (a.low_open if side == "low" else a.high_open) else b
-    return None if order is None else a if (order > 0) == (side == "low") else b
+def _apart(upper: Interval, lower: Interval) -> bool:
+    return values.order(upper.high, lower.low) in (-1, 0)
 
 
 def union(items: list[Answer]) -> Answer:

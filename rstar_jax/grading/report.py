@@ -1,4 +1,4 @@
-"""Figures of the graders on pairs: accuracy, false positives and negatives by kind, times, and calls over their limit."""
+"""Figures of the graders on pairs: accuracy, false positives and negatives by kind, times, calls over their limit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def summary(pairs: Sequence[Pair], judged: Judged) -> dict[str, Any]:
 
 def wrong(pairs: Sequence[Pair], judged: Judged) -> list[Pair]:
     """The labelled pairs that the grader got wrong."""
-    return [pair for pair, said in zip(pairs, judged.said, strict=True) if pair.match is not None and said != pair.match]
+    return [
+        pair for pair, said in zip(pairs, judged.said, strict=True) if pair.match is not None and said != pair.match
+    ]
 
 
 def over_limit(figures: Figures) -> int:
@@ -130,7 +132,9 @@ def _section(section: str, graders: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield f"{section}: {next(iter(graders.values()))['n']} pairs"
     if labelled:
         yield f"  {'':18} {'':>12}  " + "  ".join(f"{name:^22}" for name in graders)
-        yield f"  {'kind':18} {'=':>6} {'≠':>5}  " + "  ".join([f"{'right':>8} {'false+':>6} {'false-':>6}"] * len(graders))
+        yield f"  {'kind':18} {'=':>6} {'≠':>5}  " + "  ".join(
+            [f"{'right':>8} {'false+':>6} {'false-':>6}"] * len(graders)
+        )
         for kind in next(iter(graders.values()))["kinds"]:
             yield _row(kind or "-", [one["kinds"][kind] for one in graders.values()])
         yield _row("all", list(graders.values()))
@@ -150,7 +154,9 @@ def _calls(one: dict[str, Any]) -> str:
     seconds, stats = one["seconds"], one["stats"]
     took = f"p50 {seconds['p50'] * 1e3:.2f} ms, p99 {seconds['p99'] * 1e3:.2f} ms, max {seconds['max']:.3f} s"
     asked = f"{stats['fallbacks']} to workers, {stats['unanswered']} of them without reply"
-    share = f"the longest took {one['largest_share_of_limit']:.1%} of its limit, {one['over_limit'] or 'none'} went over it"
+    share = (
+        f"the longest took {one['largest_share_of_limit']:.1%} of its limit, {one['over_limit'] or 'none'} went over it"
+    )
     if "accuracy" not in one:
         return f"{one['accepted']} of {one['n']} accepted; {took}; {share}; {asked}"
     rates = (

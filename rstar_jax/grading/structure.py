@@ -19,18 +19,10 @@ _BASED = re.compile(
 )
 _WHOLE_TEXT = re.compile(r"\\(?:text|mbox|boxed|fbox|textbf|mathbf|mathrm|textit|bm|boldsymbol)\s*(?=\{)")
 _RELATIONS = frozenset({"=", "<", ">", "<=", ">=", "!=", "approx", "equiv"})
-_EQUALITIES = frozenset({"=", "approx", "equiv"})
 _CHANGING = listed(
     """
     not no minus negative less more greater at least most over under than between except plus times half
-    twice never neither nor without cannot can't couldn't unable fail failed fails wrong incorrect impossible
-    doubt sorry unclear unknown undetermined insufficient n't don't doesn't didn't isn't aren't
-    """
-)
-_STATING = listed(  # a number beside these words is a part of a sentence, not a quantity
-    """
-    not no never neither nor without cannot wrong incorrect false invalid impossible to through than
-    january february march april june july august september october november december
+    twice
     """
 )
 _MAX_NESTED = 12
@@ -101,8 +93,6 @@ def _separated(toks: Tokens, nested: int) -> Answer | None:
     pieces, marks = split(toks, lambda t: is_op(t, ",", ";", "or", "and"))
     if not marks:
         return None
-    if {"and", "or"} <= {t.text for t in marks}:  # `and` binds more tightly
-        pieces, marks = split(toks, lambda t: is_op(t, "or"))
     pieces = [p for p in pieces if p]
     if any(t.text == "," for t in marks) and len(marks) == 1 and len(pieces) == 1:
         return _read(pieces[0], "", nested + 1)
@@ -138,8 +128,6 @@ def _signs(toks: Tokens) -> list[Tokens]:
 
 def _union(toks: Tokens, nested: int) -> Answer | None:
     pieces, marks = split(toks, lambda t: is_op(t, "cup", "setminus"))
-    if not marks and len(toks) > 2 and toks[0] == Token("name", "reals") and is_op(toks[1], "-"):
-        return regions.without(_read(toks[:1], "", nested + 1), _read(toks[2:], "", nested + 1))
     if not marks:
         return None
     items = [_read(p, "", nested + 1) for p in pieces]
@@ -186,15 +174,13 @@ def _relation(toks: Tokens, nested: int) -> Answer | None:
     pieces, marks = split(toks, lambda t: is_op(t, *_RELATIONS))
     if not marks:
         return None
-    if not pieces[0] and marks[0].text in _EQUALITIES:
+    if not pieces[0] and marks[0].text == "=":
         return _read(toks[1:], "", nested + 1)
-    if not pieces[0]:  # `> 2` compares what has no name
-        pieces[0] = [Token("name", "")]
     if not all(pieces):
         raise Unreadable("half a relation")
     pieces[0] = _after_prose(pieces[0])
     sides = tuple(_side(p, nested + 1) for p in pieces)
-    return Relation(sides, tuple("=" if m.text in _EQUALITIES else m.text for m in marks))
+    return Relation(sides, tuple({"approx": "=", "equiv": "="}.get(m.text, m.text) for m in marks))
 
 
 def _side(toks: Tokens, nested: int) -> Answer:
@@ -226,8 +212,6 @@ def _bracketed(toks: Tokens, nested: int) -> Answer | None:
     if not marks:
         if len(inside) == 1 and inside[0].kind == "text":
             return read_text(inside[0].text, nested)
-        if opening == "[" and (row := _row(inside, nested)) is not None:
-            return row
         return _read(inside, "", nested + 1) if (opening, closing) in (("(", ")"), ("[", "]")) else None
     if any(is_op(t, "pm") for t in inside):
         return Items("", tuple(_read(t, "", nested + 1) for t in _signs(toks)))
@@ -235,15 +219,6 @@ def _bracketed(toks: Tokens, nested: int) -> Answer | None:
         pieces = pieces[:-1]
     items = tuple(_read(p, "", nested + 1) for p in pieces)
     return items[0] if len(items) == 1 else Items(opening + closing, items)
-
-
-def _row(toks: Tokens, nested: int) -> Matrix | None:
-    """The inside of `[[1, 2, 3]]`, a matrix of one row."""
-    found = enclosed(toks)
-    if found is None or (found[0], found[2]) != ("[", "]"):
-        return None
-    cells, marks = split(found[1], lambda t: is_op(t, ","))
-    return Matrix((tuple(_read(cell, "", nested + 1) for cell in cells),)) if marks and all(cells) else None
 
 
 def _braced(opening: str, inside: Tokens, nested: int) -> Answer:
@@ -299,12 +274,6 @@ def _value_or_word(toks: Tokens, text: str, nested: int) -> Answer:
     if (region := regions.everything(toks)) is not None:
         return region
     if all(t.kind in ("word", "text") or is_op(t, "'", ".", "-", "?", "!", ",") for t in toks):
-        raw = " ".join(t.text for t in toks)
-        return Word(words.normal(raw), raw)
-    if any(is_op(b, "'") and (a.kind == "number" or is_op(a, "circ")) for a, b in itertools.pairwise(toks)):
-        raw = "".join(t.text for t in toks if not is_op(t, "{", "}", "^"))  # 10 degrees 30 minutes
-        return Word(raw, raw)
-    if any(t.kind in ("word", "text") and _STATING & set(t.text.lower().split()) for t in toks):
         raw = " ".join(t.text for t in toks)
         return Word(words.normal(raw), raw)
     try:

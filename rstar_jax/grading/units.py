@@ -137,4 +137,4 @@ def _may_follow(token: Token) -> bool:
         return True
     if token.kind in ("name", "number"):
         return len(token.text) == 1
-    return is_op(token, "^", "/", "{", "}", ".", "*", "**")
+    return is_op(token, "^", "/", "{", "}", ".", "*")

@@ -28,6 +28,19 @@ _NON_WORD = re.compile(r"[^\w' ]+")
 _PROSE = re.compile(r"(?<![\\A-Za-z_])[A-Za-z]{2,}(?![A-Za-z(_^])")
 _MATHEMATICS = frozenset(FUNCTIONS) | frozenset(SYMBOLS) | GREEK | frozenset(UNITS) | UNIT_FILLERS
 _SENTENCE = 4  # words
+_MONTH = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+)
+_MINUTES = re.compile(r"(?:^|[^\w{])\d+(?:\.\d+)?\s*'")
+_OTHERWISE = (
+    re.compile(
+        r"\b(?i:not|never|neither|nor|without|cannot|can't|couldn't|unable|fail(?:s|ed)?|wrong|incorrect|false|invalid|"
+        r"impossible|insufficient|undetermined|sorry|unclear|unknown)\b"
+    ),
+    re.compile(r"\d\s*(?:to|through)\s*-?\d"),
+    re.compile(r"^\s*(?:\\(?:neq?|leq?|geq?|lt|gt|leqslant|geqslant)(?![a-z])|[<>≤≥≠]|!=)"),
+    _MINUTES,
+)
 _ARTICLES = frozenset({"the", "a", "an"})
 
 
@@ -48,6 +61,19 @@ def is_prose(text: str) -> bool:
     return len([word for word in _PROSE.findall(plain(text)) if word.lower() not in _MATHEMATICS]) >= _SENTENCE
 
 
+def is_composed(text: str) -> bool:
+    """Whether it is a date or has minutes of a degree: June 20 is neither 20 nor July 20."""
+    return any(c.isdigit() for c in text) and (_MONTH.search(text) or _MINUTES.search(text)) is not None
+
+
+def says_otherwise(gold: str, given: str) -> bool:
+    """Whether an answer denies what it names, gives a range, compares without a name, or counts minutes of a degree.
+
+    `5 is wrong`, `2 to 3`, `\\ne 5` and `45'` are not what they hold.
+    """
+    return any(mark.search(given) and not mark.search(gold) for mark in _OTHERWISE)
+
+
 def choice(text: str) -> str | None:
     """The letter of a choice: `(C)`, `C.`, `\\text{(C)}`, `C) ..`, `answer is C`."""
     text = plain(text)
@@ -63,9 +89,6 @@ def is_choice(gold: str) -> bool:
 def number_word(text: str) -> int | None:
     """`seven`, `twenty-one`, `three hundred`; None if a word is no number."""
     words = text.lower().replace("-", " ").split()
-    if len(words) > 1 and words[0] in ("negative", "minus"):
-        size = number_word(" ".join(words[1:]))
-        return None if size is None else -size
     words = [w for w in words if w != "and"]
     if not words or len(words) > 12:
         return None

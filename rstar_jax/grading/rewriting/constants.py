@@ -7,6 +7,7 @@ any other value may be rounded correctly to six and more digits; three and fewer
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -16,11 +17,14 @@ from rstar_jax.grading.rewriting.labels import Labelled, other, same
 from rstar_jax.grading.rewriting.terms import Sum
 
 NOISE = Fraction(1, 10**9)  # a smaller relative error may be that of a float
-_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = re.findall(
+    r"\w+",
+    """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty
+    """,
+)
+_TENS = re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety")
 _VULGAR = {"1/2": "½", "1/4": "¼", "3/4": "¾", "1/3": "⅓", "2/3": "⅔", "1/8": "⅛", "3/8": "⅜", "5/8": "⅝", "1/5": "⅕"}
 
 

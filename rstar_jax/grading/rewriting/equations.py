@@ -46,12 +46,16 @@ def _named(name: str, right: Sum) -> Iterator[Labelled]:
         yield from other("partial", f"{name}={text}, {name}={more}", rf"{name}=\pm ({text})" if right.terms else more)
         return
     moved = printing.latex(Sum((*terms.scaled(right, -1).terms, *_variable(name).terms)))
-    yield from same("equation", f"{text}={name}", f"{moved}=0", f"0={moved}", f"2{name}={printing.latex(terms.scaled(right, 2))}")
+    yield from same(
+        "equation", f"{text}={name}", f"{moved}=0", f"0={moved}", f"2{name}={printing.latex(terms.scaled(right, 2))}"
+    )
     yield from same("pyout", f"{name} = {printing.python(right)}", f"Eq({name}, {printing.python(right)})")
     yield from other("equation", f"{name}=-({text})", f"{moved}=1")
     if right.variables and _exchangeable(name, right):
         (letter,) = right.variables
-        turned = Sum(tuple(terms.Term(t.coefficient, t.radicand, _renamed(t.letters, letter, name)) for t in right.terms))
+        turned = Sum(
+            tuple(terms.Term(t.coefficient, t.radicand, _renamed(t.letters, letter, name)) for t in right.terms)
+        )
         yield from other("equation", f"{letter}={printing.latex(turned)}")
 
 
@@ -91,7 +95,11 @@ def _implicit(left: Sum, right: Sum) -> Iterator[Labelled]:
     yield from same("equation", f"{texts[1]}={texts[0]}", f"{printing.latex(difference)}=0")
     doubled = printing.latex(terms.scaled(left, 2)), printing.latex(terms.scaled(right, 2))
     yield from same("equation", f"{doubled[0]}={doubled[1]}", f"{texts[0]} = {texts[1]}")
-    yield from same("pyout", f"{printing.python(left)} = {printing.python(right)}", f"Eq({printing.python(left)}, {printing.python(right)})")
+    yield from same(
+        "pyout",
+        f"{printing.python(left)} = {printing.python(right)}",
+        f"Eq({printing.python(left)}, {printing.python(right)})",
+    )
     for changed in one_change(right):
         if changed.value != right.value and not _multiples(_difference(left, changed), difference):
             yield from other("equation", f"{texts[0]}={printing.latex(changed)}")

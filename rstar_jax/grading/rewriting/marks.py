@@ -14,10 +14,11 @@ _DEGREE = re.compile(r"(.+?)(?:\^\{?\\circ\}?|°|\\text\{degrees\})")
 _MONEY = re.compile(r"\\\$(.+)")
 _UNIT = re.compile(r"(.+?)(?:\\,|~|\\)?\\(?:text|mbox|mathrm)\{([a-z]+)\}(?:\^\{?([23])\}?)?")
 _UNITS = {  # other names of a unit, and one of the same kind that is not it
-    "cm": (("centimeters",), "m"), "m": (("meters",), "cm"), "km": (("kilometers",), "m"), "mm": (("millimeters",), "m"),
-    "meters": (("m",), "feet"), "inches": (("inch", "in"), "feet"), "feet": (("ft",), "inches"),
-    "ft": (("feet",), "inches"), "miles": (("mi",), "feet"), "hours": (("hr", "hrs", "hour"), "minutes"),
-    "minutes": (("min", "mins"), "hours"), "seconds": (("sec",), "minutes"), "days": (("day",), "weeks"),
+    "cm": (("centimeters",), "m"), "m": (("meters",), "cm"), "km": (("kilometers",), "m"),
+    "mm": (("millimeters",), "m"), "meters": (("m",), "feet"), "inches": (("inch", "in"), "feet"),
+    "feet": (("ft",), "inches"), "ft": (("feet",), "inches"), "miles": (("mi",), "feet"),
+    "hours": (("hr", "hrs", "hour"), "minutes"), "minutes": (("min", "mins"), "hours"),
+    "seconds": (("sec",), "minutes"), "days": (("day",), "weeks"),
     "grams": (("g",), "kilograms"), "kg": (("kilograms",), "grams"), "cents": (("cent",), "dollars"),
     "dollars": (("dollar",), "cents"), "years": (("year",), "days"), "units": ((), "inches"),
 }  # fmt: skip
@@ -47,7 +48,9 @@ def _text(value: Fraction) -> str:
 
 def _percent(value: Fraction) -> Iterator[Labelled]:
     text, part = _text(value), value / 100
-    yield from same("percent", rf"{text}\%", f"{text}%", rf"{text} \%", text, f"{text} percent", rf"{text}\text{{ percent}}")
+    yield from same(
+        "percent", rf"{text}\%", f"{text}%", rf"{text} \%", text, f"{text} percent", rf"{text}\text{{ percent}}"
+    )
     yield from same("percent", _text(part), printing.latex(terms.number(part)), f"{part.numerator}/{part.denominator}")
     for wrong in (value * 100, value / 10000, value * 10, value / 10):
         if wrong not in (value, part):
@@ -82,7 +85,9 @@ def _money(value: Fraction) -> Iterator[Labelled]:
 def _unit(value: Fraction, unit: str, power: str) -> Iterator[Labelled]:
     text, (names, wrong) = _text(value), _UNITS[unit]
     tail = f"^{power}" if power else ""
-    yield from same("unit", text, f"{text} {unit}{tail}", rf"{text}\text{{ {unit}}}{tail}", rf"{text}\,\mathrm{{{unit}}}{tail}")
+    yield from same(
+        "unit", text, f"{text} {unit}{tail}", rf"{text}\text{{ {unit}}}{tail}", rf"{text}\,\mathrm{{{unit}}}{tail}"
+    )
     yield from same("unit", rf"{text}~\text{{{unit}}}{tail}", *(rf"{text}\text{{ {name}}}{tail}" for name in names))
     yield from same("unit", *(f"{text} {name}{tail}" for name in names))
     if power:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import mpmath
 
@@ -19,7 +20,7 @@ _BINOMIAL = re.compile(r"\\[dt]?binom\{(\d+)\}\{(\d+)\}")
 _EXPONENTIAL = re.compile(r"e\^(?:\{(-?\d+)\}|(\d))")
 _LOGARITHM = re.compile(r"\\ln(?:\((\d+)\)|\{(\d+)\}|(\d+))")
 _BASED = re.compile(r"\\log_(?:\{(\d+)\}|(\d))(?:\((\d+)\)|\{(\d+)\}|(\d+))")
-_MAX_EXPONENT, _MAX_ARGUMENT, _SHORT = 5_000, 3_000, 60
+_MAX_EXPONENT, _MAX_ARGUMENT, _MAX_DIGITS = 5_000, 3_000, 60
 
 
 def rule(gold: str) -> Iterator[Labelled]:
@@ -43,10 +44,12 @@ def _power(match: re.Match[str]) -> Iterator[Labelled]:
     if exponent % 2 == 0 and exponent > 2:
         yield from same("power", f"{base * base}^{{{exponent // 2}}}{tail}")
     if added:
-        yield from same("power", f"{match[5]}+{base}^{{{exponent}}}" if added > 0 else f"-{match[5]}+{base}^{{{exponent}}}")
+        yield from same(
+            "power", f"{match[5]}+{base}^{{{exponent}}}" if added > 0 else f"-{match[5]}+{base}^{{{exponent}}}"
+        )
         yield from other("power", f"{base}^{{{exponent}}}", f"{base}^{{{exponent}}}{-added:+d}")
     value = base**exponent + added
-    if value < 10**_SHORT:
+    if value < 10**_MAX_DIGITS:
         yield from same("bigint", str(value))
         yield from other("bigint", str(value + 1), str(value - 1), f"{value}0")
     yield from other("bigint", f"{base}^{{{exponent}}}{added + 1:+d}", f"{base}^{{{exponent}}}{added - 1 or 2:+d}")
@@ -77,7 +80,7 @@ def _binomial(match: re.Match[str]) -> Iterator[Labelled]:
     yield from same("combinatorics", rf"\dbinom{{{n}}}{{{k}}}", f"binomial({n}, {k})", rf"\binom{{{n}}}{{{n - k}}}")
     yield from same("combinatorics", rf"\frac{{{n}!}}{{{k}!{n - k}!}}", rf"\frac{{{n}!}}{{{k}!\cdot {n - k}!}}")
     yield from same("combinatorics", rf"{{{n} \choose {k}}}")
-    if value < 10**_SHORT:
+    if value < 10**_MAX_DIGITS:
         yield from same("combinatorics", str(value))
     near = [(n, k + 1), (n + 1, k), (n, k - 1)]
     yield from other("combinatorics", *(rf"\binom{{{a}}}{{{b}}}" for a, b in near if math.comb(a, b) != value))
@@ -93,16 +96,18 @@ def _exponential(match: re.Match[str]) -> Iterator[Labelled]:
     yield from same("exp", f"e^{{{power}}}", f"exp({power})", f"E**({power})", rf"\exp({power})")
     yield from same("exp", rf"\frac{{1}}{{e^{{{-power}}}}}", f"1/e^{{{-power}}}", *_long(mpmath.exp(power)))
     yield from other("exp", f"e^{{{-power}}}", f"{power}e", f"e^{{{power + 1}}}", f"-e^{{{power}}}", str(power))
-    yield from other("exp", mpmath.nstr(mpmath.exp(power), 2), rf"\ln {abs(power)}")
+    yield from other("exp", _short(mpmath.exp(power)), rf"\ln {abs(power)}")
 
 
 def _logarithm(match: re.Match[str]) -> Iterator[Labelled]:
     n = int(next(g for g in match.groups() if g))
     if not 2 <= n <= 10**6:
         return
-    yield from same("log", rf"\ln {n}", rf"\ln({n})", f"log({n})", rf"\ln{{{n}}}", rf"\log_e {n}", *_long(mpmath.log(n)))
+    yield from same(
+        "log", rf"\ln {n}", rf"\ln({n})", f"log({n})", rf"\ln{{{n}}}", rf"\log_e {n}", *_long(mpmath.log(n))
+    )
     yield from same("log", rf"-\ln\frac{{1}}{{{n}}}", rf"\frac{{1}}{{2}}\ln {n * n}", f"ln({n})")
-    yield from other("log", rf"\ln {n + 1}", rf"-\ln {n}", str(n), rf"\ln \frac{{1}}{{{n}}}", mpmath.nstr(mpmath.log(n), 2))
+    yield from other("log", rf"\ln {n + 1}", rf"-\ln {n}", str(n), rf"\ln \frac{{1}}{{{n}}}", _short(mpmath.log(n)))
     yield from other("log", rf"\ln {n * n}", f"e^{{{n}}}")
 
 
@@ -112,11 +117,18 @@ def _based(match: re.Match[str]) -> Iterator[Labelled]:
         return
     yield from same("log", rf"\log_{{{base}}}{{{n}}}", rf"\log_{{{base}}}({n})", rf"\frac{{\ln {n}}}{{\ln {base}}}")
     yield from same("pyout", f"log({n})/log({base})", f"log({n}, {base})", *_long(mpmath.log(n) / mpmath.log(base)))
-    yield from other("log", rf"\log_{{{n}}}{{{base}}}", rf"\log_{{{base}}}{{{n + 1}}}", rf"\ln {n}", rf"\frac{{{n}}}{{{base}}}")
+    yield from other(
+        "log", rf"\log_{{{n}}}{{{base}}}", rf"\log_{{{base}}}{{{n + 1}}}", rf"\ln {n}", rf"\frac{{{n}}}{{{base}}}"
+    )
     yield from other("pyout", f"log({base})/log({n})", f"log({n})*log({base})")
 
 
-def _long(value: mpmath.mpf) -> Iterator[str]:
+def _short(value: Any) -> str:
+    """Rounded to two digits, which is not enough."""
+    return str(mpmath.nstr(value, 2))
+
+
+def _long(value: Any) -> Iterator[str]:
     """As a float of Python, unless it has an exponent."""
     text = repr(float(value))
     if "e" not in text:

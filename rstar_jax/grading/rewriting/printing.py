@@ -103,7 +103,7 @@ def real(total: Sum) -> decimal.Decimal:
         for _, power in term.letters:
             part *= mp.pi**power
         value += part
-    return decimal.Decimal(mp.nstr(value, _DIGITS))
+    return decimal.Decimal(str(mp.nstr(value, _DIGITS)))
 
 
 def rounded(value: decimal.Decimal, digits: int) -> str:

@@ -6,6 +6,7 @@ r"""Rules for intervals, their unions, and inequalities (label rules 5 and 6): b
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -87,7 +88,7 @@ def _numbers(part: Range) -> bool:
 
 def _apart(parts: Sequence[Range]) -> bool:
     """Whether they lie in order without touching closed ends."""
-    for left, right in zip(parts, parts[1:], strict=False):
+    for left, right in itertools.pairwise(parts):
         if left.high is None or right.low is None:
             return False
         a, b = printing.real(left.high), printing.real(right.low)

@@ -59,7 +59,9 @@ def _bare(compact: str) -> Iterator[Labelled]:
 
 def _both_signs(left: str, right: str) -> Iterator[Labelled]:
     name = _NAME.match(left)
-    middle = terms.read(left[name.end() :] if name else left) if left and not (name and name.end() == len(left)) else Sum(())
+    middle = (
+        terms.read(left[name.end() :] if name else left) if left and not (name and name.end() == len(left)) else Sum(())
+    )
     half = terms.read(right)
     if middle is None or half is None or len(half.terms) != 1 or right.startswith("-"):
         return
@@ -78,7 +80,9 @@ def _unordered(items: Sequence[Sum], kind: str, name: str = "x") -> Iterator[Lab
     turned = list(items[::-1])
     for some in (list(items), turned):
         written = [printing.latex(item) for item in some]
-        yield from same(kind, ", ".join(written), rf"\{{{','.join(written)}\}}", rf"\left\{{{', '.join(written)}\right\}}")
+        yield from same(
+            kind, ", ".join(written), rf"\{{{','.join(written)}\}}", rf"\left\{{{', '.join(written)}\right\}}"
+        )
     texts, printed = [printing.latex(i) for i in items], [printing.python(i) for i in turned]
     yield from same("pyout", f"[{', '.join(printed)}]", f"{{{', '.join(printed)}}}", f"FiniteSet({', '.join(printed)})")
     yield from same("unicode", ", ".join(printing.unicode(item) for item in items))

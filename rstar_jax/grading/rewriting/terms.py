@@ -106,7 +106,7 @@ def read(text: str) -> Sum | None:
 
 def compact(text: str) -> str:
     """Without spaces, dollar signs, thin spaces and one full stop at the end."""
-    text = text.strip().removeprefix("$").removesuffix("$")
+    text = text.strip().removesuffix(".").removeprefix("$").removesuffix("$")
     text = text.strip().replace("{,}", ",").replace("\\!", "")
     return re.sub(r"\\,|\s+", "", text.removesuffix("."))
 

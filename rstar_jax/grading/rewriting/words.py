@@ -45,12 +45,16 @@ def _choice(letter: str) -> Iterator[Labelled]:
     yield from same("choice", f"The answer is {letter}", f"{letter}) 12", f"Option {letter}", f"**{letter}**")
     wrong = "ABCDE"[("ABCDE".index(letter) + 1) % 5]
     yield from other("choice", wrong, f"({wrong})", rf"\text{{({wrong})}}", f"{letter}{wrong}", f"{letter.lower()}+1")
-    yield from other("choice", "5", "", f"{wrong}.", f"The answer is {wrong}", f"{letter}*{wrong}", rf"\{{{letter},{wrong}\}}")
+    yield from other(
+        "choice", "5", "", f"{wrong}.", f"The answer is {wrong}", f"{letter}*{wrong}", rf"\{{{letter},{wrong}\}}"
+    )
 
 
 def _word(word: str) -> Iterator[Labelled]:
     yield from same("word", word, word.lower(), word.upper(), word.capitalize(), f"{{{word}}}", f"{word}.")
-    yield from same("word", rf"\text{{{word}}}", rf"\textbf{{{word}}}", rf"\text{{ {word.lower()} }}", rf"\mbox{{{word}}}")
+    yield from same(
+        "word", rf"\text{{{word}}}", rf"\textbf{{{word}}}", rf"\text{{ {word.lower()} }}", rf"\mbox{{{word}}}"
+    )
     if " " not in word:
         yield from same("word", rf"\mathrm{{{word}}}")
     yield from other("word", *_WRONG, *(rf"\text{{{wrong}}}" for wrong in _WRONG))
@@ -63,7 +67,9 @@ def _base(digits: str, base: int) -> Iterator[Labelled]:
     yield from same("base", f"{digits}_{base}" if base < 10 else f"{digits}_{{{base}}}", f"{digits}_{{{base}}}")
     yield from same("base", f"({digits})_{{{base}}}", f"{digits}_{{ {base} }}", rf"{digits}_{{\text{{{base}}}}}")
     wrong = digits[:-1] + str((int(digits[-1]) + 1) % base)
-    yield from other("base", f"{digits}_{{{base + 1}}}", f"{wrong}_{{{base}}}", f"{digits}0_{{{base}}}", f"{digits}_{{{base - 1}}}")
+    yield from other(
+        "base", f"{digits}_{{{base + 1}}}", f"{wrong}_{{{base}}}", f"{digits}0_{{{base}}}", f"{digits}_{{{base - 1}}}"
+    )
     if digits != digits[::-1]:
         yield from other("base", f"{digits[::-1]}_{{{base}}}")
 

@@ -41,7 +41,9 @@ def _dressed(text: str) -> Iterator[Labelled]:
     if "\\left" in text and not re.search(r"\\(?:left|right)(?:[a-z.\\|]|\s)", text):
         yield from same("wrap", re.sub(r"\\(?:left|right)", "", text))
     if r"\begin" not in text and not re.search(r"\\(?:text|mbox|mathrm)", text) and re.search(r"[=+,]", text):
-        yield from same("wrap", re.sub(r"\s*([=+,])\s*", r" \1 ", text) if not re.search(r"\d,\S*\d{3}|\{,\}", text) else text)
+        yield from same(
+            "wrap", re.sub(r"\s*([=+,])\s*", r" \1 ", text) if not re.search(r"\d,\S*\d{3}|\{,\}", text) else text
+        )
 
 
 def _balanced(text: str) -> bool:
