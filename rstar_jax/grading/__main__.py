@@ -14,7 +14,7 @@ from typing import Any
 
 from rstar_jax.errors import run_main
 from rstar_jax.files import atomic_write
-from rstar_jax.grading import report
+from rstar_jax.grading import pairs, report
 
 
 def main() -> None:
@@ -38,9 +38,9 @@ def main() -> None:
 def _figures(options: argparse.Namespace) -> dict[str, Any]:
     files = {"pairs": (options.pairs, True), "adversarial": (options.adversarial, False)}
     loaded = {
-        name: report.load(path, labelled) for name, (path, labelled) in files.items() if path is not None
+        name: pairs.load(path, labelled) for name, (path, labelled) in files.items() if path is not None
     }
-    return {name: report.score_both(pairs, options.time_limit) for name, pairs in loaded.items()}
+    return {name: report.score_both(asked, options.time_limit) for name, asked in loaded.items()}
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from rstar_jax.grading import builders, equations, regions, units, values
-from rstar_jax.grading.expression import Apply, Symbol, variables
+from rstar_jax.grading.expression import Apply, Symbol, integer, variables
 from rstar_jax.grading.forms import (
     Answer,
     Based,
+    Interval,
     Items,
     Matrix,
     Ratio,
@@ -59,9 +60,14 @@ def _plain(answer: Answer) -> Answer:
     if len(answer.items) > MAX_ITEMS:
         raise TooHard("long list")
     unique = _distinct(answer.items)
-    if len(unique) == 1:
+    if len(unique) == 1 and not _nested(answer, unique[0]):
         return _plain(unique[0])
     return Items(answer.brackets, tuple(unique))
+
+
+def _nested(outer: Items, inner: Answer) -> bool:
+    """The set of a set is another set: that of the empty set has an element."""
+    return outer.brackets == "{}" and isinstance(inner, Items) and inner.brackets == "{}"
 
 
 def _distinct(items: Sequence[Answer]) -> list[Answer]:
@@ -120,29 +126,34 @@ def _values(gold: Value, answer: Value) -> Truth:
 def _letter_unit(gold: Value, answer: Value) -> Truth:
     """A unit without a text mark (`12 m`) reads as a product; it meets `12\\text{ m}`."""
     for quantity, product in ((gold, answer), (answer, gold)):
-        letters = units.as_product(quantity.unit) if quantity.unit and not product.unit else None
-        if letters is not None and variables(letters) <= variables(product.tree) - variables(quantity.tree):
-            return values.equal(Apply("mul", (quantity.tree, letters)), product.tree)
+        if not quantity.unit or product.unit:
+            continue
+        left = variables(product.tree) - variables(quantity.tree)
+        for letters in units.as_products(quantity.unit):
+            if variables(letters) == left:
+                return values.equal(Apply("mul", (quantity.tree, letters)), product.tree)
     return values.equal(gold.tree, answer.tree)  # x - x + 1 holds no x
 
 
 def _items(gold: Items, answer: Items) -> Truth:
     unordered = ("", "{}")
     if gold.brackets in unordered and answer.brackets in (*unordered, "[]"):
-        if not gold.brackets and (ordered := equations.assignment(gold)):
-            return _assigned(gold, ordered, answer)
+        if not gold.brackets and equations.assignment(gold):
+            return _assigned(gold, answer)
         return _same_elements(gold.items, answer.items)
+    if not gold.brackets and answer.brackets == "()" and equations.assignment(gold):
+        return _ordered(equations.assigned(gold), answer.items)
     if gold.brackets == "()" and not answer.brackets and equations.assignment(answer):
-        return _ordered(gold.items, [r.sides[1] for r in answer.items if isinstance(r, Relation)])
+        return _ordered(gold.items, equations.assigned(answer))
     if gold.brackets != answer.brackets:
         return False
     return _ordered(gold.items, answer.items)
 
 
-def _assigned(gold: Items, names: tuple[str, ...], answer: Items) -> Truth:
+def _assigned(gold: Items, answer: Items) -> Truth:
     if equations.assignment(answer):
         return _same_elements(gold.items, answer.items)
-    return _ordered([r.sides[1] for r in gold.items if isinstance(r, Relation)], answer.items)
+    return _ordered(equations.assigned(gold), answer.items)
 
 
 def _ordered(gold: Sequence[Answer], answer: Sequence[Answer]) -> Truth:
@@ -181,7 +192,11 @@ def _matrices(gold: Answer, answer: Answer) -> Truth:
     if not isinstance(one, Matrix | Items) or first is None or second is None:
         return False
     if isinstance(one, Items) and one.brackets != "[]":
-        return False
+        other = answer if one is gold else gold
+        if not isinstance(other, Matrix) or len(other.rows) != 1:
+            return False
+        row = Items("[]", other.rows[0])  # `[[1, 2]]` printed for a list
+        return equal(gold, row) if one is gold else equal(row, answer)
     if [len(r) for r in first] != [len(r) for r in second]:
         return False
     return all_true(
@@ -211,6 +226,8 @@ def _same_ratio(gold: Sequence[Value], answer: Sequence[Value], n: int) -> Truth
 
 def _words(gold: Answer, answer: Answer) -> Truth:
     if isinstance(gold, Word) and isinstance(answer, Word):
+        if gold.text in EMPTY_WORDS and answer.text in EMPTY_WORDS:
+            return True
         return gold.text == answer.text or (_short(gold) and _short(answer) and gold.raw == answer.raw)
     word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
     assert isinstance(word, Word)
@@ -239,7 +256,7 @@ def _product(word: Word) -> Value | None:
 
 
 def _regions(gold: Answer, answer: Answer) -> Truth:
-    first, second = regions.to_region(gold), regions.to_region(answer)
+    first, second = _joined(gold), _joined(answer)
     if isinstance(gold, Value) and gold.tree == Symbol("reals"):
         first = regions.REALS
     if isinstance(answer, Value) and answer.tree == Symbol("reals"):
@@ -251,6 +268,40 @@ def _regions(gold: Answer, answer: Answer) -> Truth:
     return regions.same_parts(first, second)
 
 
+def _joined(answer: Answer) -> Region | None:
+    """The region of an answer, also of intervals in a list and of a distance from zero."""
+    if isinstance(answer, Items) and not answer.brackets and all(map(_is_interval, answer.items)):
+        found = regions.union(list(answer.items))
+        return found if isinstance(found, Region) else None
+    return (_distance(answer) if isinstance(answer, Relation) else None) or regions.to_region(answer)
+
+
+def _is_interval(item: Answer) -> bool:
+    if isinstance(item, Items):
+        return len(item.items) == 2 and item.brackets[:1] in ("(", "[")
+    return isinstance(item, Region)
+
+
+def _distance(relation: Relation) -> Region | None:
+    """`|x| < 3` and `|x| > 3`, with a positive bound."""
+    if len(relation.ops) != 1 or relation.ops[0][0] not in "<>":
+        return None
+    left, bound = relation.sides
+    if not isinstance(left, Value) or not isinstance(bound, Value) or variables(bound.tree):
+        return None
+    tree, high, low = left.tree, bound.tree, Apply("neg", (bound.tree,))
+    if not isinstance(tree, Apply) or tree.head != "abs" or not isinstance(tree.args[0], Symbol):
+        return None
+    if values.order(high, integer(0)) != 1:
+        return None
+    opened, inside = len(relation.ops[0]) == 1, relation.ops[0][0] == "<"
+    if inside:
+        return Region((Interval(low, high, opened, opened),), tree.args[0].name)
+    ends = (regions.MINUS_INFINITY, low), (high, regions.INFINITY)
+    below, above = Interval(*ends[0], True, opened), Interval(*ends[1], opened, True)
+    return Region((below, above), tree.args[0].name)
+
+
 def _relations(gold: Answer, answer: Answer) -> Truth:
     """Rule 11 for equations, rule 10 for inequalities."""
     if isinstance(gold, Relation) and isinstance(answer, Relation):
@@ -258,7 +309,7 @@ def _relations(gold: Answer, answer: Answer) -> Truth:
     relation, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
     assert isinstance(relation, Relation)
     if set(relation.ops) != {"="}:
-        region = regions.to_region(relation)
+        region = _joined(relation)
         if region is None or not isinstance(other, Region | Items):
             return False
         return _regions(region, other)
@@ -271,7 +322,7 @@ def _relations(gold: Answer, answer: Answer) -> Truth:
 def _two_relations(gold: Relation, answer: Relation) -> Truth:
     if set(gold.ops) == {"="} and set(answer.ops) == {"="}:
         return _two_equations(gold, answer)
-    first, second = regions.to_region(gold), regions.to_region(answer)
+    first, second = _joined(gold), _joined(answer)
     if first is not None and second is not None:
         same = _regions(first, second)
         if same or not (_bounds_vary(first) or _bounds_vary(second)):

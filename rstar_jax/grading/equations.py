@@ -6,6 +6,8 @@ from rstar_jax.grading import values
 from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
 from rstar_jax.grading.forms import Answer, Items, Relation, Value, Word
 
+_COORDINATES = frozenset("xyz")
+
 
 def lone_name(answer: Answer) -> str | None:
     """The name of a single variable, or of a function of variables such as `f(x)`."""
@@ -22,6 +24,8 @@ def lone_name(answer: Answer) -> str | None:
 def droppable(relation: Relation) -> bool:
     """`x=`, `f(x)=`, `(x, y)=` and `|AB|=` name what follows; `2+3=` computes it; `x^2+y^2=` does neither."""
     left, right = relation.sides[0], relation.sides[-1]
+    if any(_contradicts(side, right) for side in relation.sides[1:-1]):
+        return False
     if isinstance(left, Word):
         return True
     if isinstance(left, Items) and left.brackets == "()":
@@ -38,6 +42,22 @@ def droppable(relation: Relation) -> bool:
     return (
         isinstance(right, Value) and not variables(left.tree) and values.equal(left.tree, right.tree) is True
     )
+
+
+def _contradicts(side: Answer, right: Answer) -> bool:
+    """Whether a step of a chain certainly has another value than its end: `x = 1 = 6`."""
+    if not isinstance(side, Value) or not isinstance(right, Value) or variables(side.tree) | variables(right.tree):
+        return False
+    return values.equal(side.tree, right.tree) is False
+
+
+def assigned(items: Items) -> list[Answer]:
+    """The values of an assignment: by name where the names are coordinates, else as written."""
+    relations = [item for item in items.items if isinstance(item, Relation)]
+    names = [str(lone_name(relation.sides[0])) for relation in relations]
+    if set(names) <= _COORDINATES:
+        relations = [relation for _, relation in sorted(zip(names, relations, strict=True), key=lambda pair: pair[0])]
+    return [relation.sides[1] for relation in relations]
 
 
 def assignment(items: Items) -> tuple[str, ...] | None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
+import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from rstar_jax.grading.alternatives import golds
 from rstar_jax.grading.extract import Semantics
 from rstar_jax.grading.first_stage import Verdict, closed, verdict
 from rstar_jax.grading.normalise import clean
+from rstar_jax.grading.notation import strict_clean
 from rstar_jax.grading.released import released_verdict
 from rstar_jax.grading.workers import WorkerPool
+
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
 
 
 @dataclasses.dataclass
@@ -30,9 +35,9 @@ class GraderPool:
     """Implements the `Grader` protocol of search, and a synchronous call usable from any thread.
 
     strict: value counts, exactly (rules 1 to 16). released: the lenient union of the published code, for
-    comparison with published numbers. What the first stage cannot tell goes to a worker process with a wall
-    limit of `time_limit_s`; without a reply the answer counts as wrong. Workers start with the first such
-    question.
+    comparison with published numbers. What the first stage cannot tell goes to a worker process. A call takes
+    `time_limit_s` of wall time at most, besides the start of a worker and its turn; without a reply the answer counts
+    as wrong. Workers start with the first such question.
     """
 
     def __init__(
@@ -58,21 +63,24 @@ class GraderPool:
         known = self._look_up(answer, truth)
         if known is not None:
             return known
+        began = time.monotonic()
         first = self._first(answer, truth)
         if first != "unknown":
             return self._keep(answer, truth, first == "equal")
+        spent = time.monotonic() - began
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._fall_back, answer, truth)
+        return await loop.run_in_executor(self._threads, self._fall_back, answer, truth, spent)
 
     def grade_sync(self, answer: str, truth: str) -> bool:
         """The same, blocking; from any thread."""
         known = self._look_up(answer, truth)
         if known is not None:
             return known
+        began = time.monotonic()
         first: Verdict = self._first(answer, truth)
         if first != "unknown":
             return self._keep(answer, truth, first == "equal")
-        return self._fall_back(answer, truth)
+        return self._fall_back(answer, truth, time.monotonic() - began)
 
     @property
     def worker_pids(self) -> list[int]:
@@ -102,12 +110,17 @@ class GraderPool:
                 self._cache.move_to_end((answer, truth))
             return known
 
-    def _fall_back(self, answer: str, truth: str) -> bool:
-        replies = [self._workers.ask(clean(closed(gold)) or "", clean(answer) or "") for gold in golds(truth)]
+    def _fall_back(self, answer: str, truth: str, spent_s: float) -> bool:
+        texts = [self._for_worker(closed(gold)) for gold in golds(truth)]
+        reply = self._workers.ask_any(texts, self._for_worker(answer), spent_s)
         with self._lock:
             self.stats.fallbacks += 1
-            self.stats.unanswered += None in replies
-        return self._keep(answer, truth, True in replies)
+            self.stats.unanswered += reply is None
+        return self._keep(answer, truth, reply is True)
+
+    def _for_worker(self, text: str) -> str:
+        """Without inner boxes: math-verify reads nothing but the last of them."""
+        return _BOX.sub("", strict_clean(text) or "") if self.semantics == "strict" else clean(text) or ""
 
     def _keep(self, answer: str, truth: str, equal: bool) -> bool:
         with self._lock:

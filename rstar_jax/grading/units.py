@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 
 from rstar_jax.grading.brackets import Tokens, is_op
-from rstar_jax.grading.expression import Expression
+from rstar_jax.grading.expression import Expression, apply, integer
 from rstar_jax.grading.lexer import Token, Unreadable
 from rstar_jax.grading.parser import parse
 from rstar_jax.grading.vocabulary import UNIT_FILLERS, UNITS
@@ -15,6 +17,7 @@ _CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yuan", "￥": "
 _PIECES = re.compile(r"[A-Za-z']+|\d+|\^|/")
 _POWERS = {"square": "2", "sq": "2", "squared": "2", "cubic": "3", "cubed": "3", "cu": "3"}
 _MAX_WORDS = 10
+_MAX_LETTER_UNITS = 3
 
 
 def currency(tokens: Tokens) -> tuple[Tokens, str]:
@@ -45,7 +48,7 @@ def suffix(tokens: Tokens) -> tuple[Tokens, str]:
 
 def canonical(text: str) -> str:
     """One name per unit: `sq. cm` and `cm squared` are centimeter^2; fillers and plurals do not count."""
-    text = text.replace("{", " ").replace("}", " ").replace("a.m", "am").replace("p.m", "pm")
+    text = text.replace("{", " ").replace("}", " ")
     pieces = _PIECES.findall(text)
     if len(pieces) > _MAX_WORDS:
         raise Unreadable("a sentence, not a unit")
@@ -84,10 +87,27 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
 
 
-def as_product(unit: str) -> Expression | None:
-    """The letters of a short unit as variables: `12 m` without a text mark reads as a product."""
-    short = [word for word, name in UNITS.items() if name == unit and len(word) <= 2]
-    return parse(split_word(short[0])) if short else None
+def as_products(unit: str) -> Iterator[Expression]:
+    """The letters of a short unit as variables: without a text mark, `12 m/s` reads as a product and a quotient."""
+    pieces = [piece for piece in re.split(r"[ /]", unit) if piece]
+    marks = re.findall(r"[ /]", unit)
+    written = [list(_letters(piece)) for piece in pieces]
+    if len(marks) + 1 != len(pieces) or len(pieces) > _MAX_LETTER_UNITS:
+        return
+    for factors in itertools.product(*written):
+        tree = factors[0]
+        for mark, factor in zip(marks, factors[1:], strict=True):
+            tree = apply("div" if mark == "/" else "mul", tree, factor)
+        yield tree
+
+
+def _letters(piece: str) -> Iterator[Expression]:
+    """`meter^2` as m^2; one expression for each short name."""
+    base, _, power = piece.partition("^")
+    for word, name in UNITS.items():
+        if name == base and len(word) <= 2 and (power.isdigit() or not power):
+            tree = parse(split_word(word))
+            yield apply("pow", tree, integer(int(power))) if power else tree
 
 
 def agree(a: str, b: str) -> bool:

@@ -69,8 +69,9 @@ def proportional(gold: Expression, answer: Expression, positive: bool = False) -
         return False
     try:
         ratios = []
+        signed = ("abs" in heads(gold)) != ("abs" in heads(answer))
         for point in range(POINTS):
-            top, bottom = sample(gold, point), sample(answer, point)
+            top, bottom = sample(gold, point, signed), sample(answer, point, signed)
             if top == 0 or bottom == 0:
                 return None
             ratios.append(top / bottom)

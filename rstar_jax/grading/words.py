@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from rstar_jax.grading.vocabulary import NUMBER_WORDS, SAME_WORDS, SCALE_WORDS, TENS_WORDS
+from rstar_jax.grading.vocabulary import (
+    FUNCTIONS,
+    GREEK,
+    NUMBER_WORDS,
+    SAME_WORDS,
+    SCALE_WORDS,
+    SYMBOLS,
+    TENS_WORDS,
+    UNIT_FILLERS,
+    UNITS,
+)
 
 _WRAPPERS = re.compile(
     r"\\(?:text|mbox|textbf|mathrm|mathbf|textit|textrm|operatorname|boxed|fbox|rm|bf)\b|[{}$]"
@@ -13,7 +23,24 @@ _CHOICE = re.compile(r"\(?\s*([A-Z])\s*(?:[).:]\s*|$)")
 _ANNOUNCED = re.compile(
     r"\b(?i:answer|option|choice)\b\s*(?:is|:)?\s*(?i:option|choice)?\s*:?\s*\(?([A-Z])\b\)?"
 )
+_MORE_LETTERS = re.compile(r"\)?\s*(?:[,;/&]|\(?[A-Z]\)|(?i:or|and)\b)")  # a second choice, or anything in a list
 _NON_WORD = re.compile(r"[^\w' ]+")
+_PROSE = re.compile(r"(?<![\\A-Za-z_])[A-Za-z]{2,}(?![A-Za-z(_^])")
+_MATHEMATICS = frozenset(FUNCTIONS) | frozenset(SYMBOLS) | GREEK | frozenset(UNITS) | UNIT_FILLERS
+_SENTENCE = 4  # words
+_MONTH = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+)
+_MINUTES = re.compile(r"(?:^|[^\w{])\d+(?:\.\d+)?\s*'")
+_OTHERWISE = (
+    re.compile(
+        r"\b(?i:not|never|neither|nor|without|cannot|can't|couldn't|unable|fail(?:s|ed)?|wrong|incorrect|false|invalid|"
+        r"impossible|insufficient|undetermined|sorry|unclear|unknown)\b"
+    ),
+    re.compile(r"\d\s*(?:to|through)\s*-?\d"),
+    re.compile(r"^\s*(?:\\(?:neq?|leq?|geq?|lt|gt|leqslant|geqslant)(?![a-z])|[<>≤≥≠]|!=)"),
+    _MINUTES,
+)
 _ARTICLES = frozenset({"the", "a", "an"})
 
 
@@ -29,11 +56,29 @@ def normal(text: str) -> str:
     return SAME_WORDS.get(joined, joined)
 
 
+def is_prose(text: str) -> bool:
+    """Whether it is a sentence: words of the language, not names of functions or units, make the most of it."""
+    return len([word for word in _PROSE.findall(plain(text)) if word.lower() not in _MATHEMATICS]) >= _SENTENCE
+
+
+def is_composed(text: str) -> bool:
+    """Whether it is a date or has minutes of a degree: June 20 is neither 20 nor July 20."""
+    return any(c.isdigit() for c in text) and (_MONTH.search(text) or _MINUTES.search(text)) is not None
+
+
+def says_otherwise(gold: str, given: str) -> bool:
+    """Whether an answer denies what it names, gives a range, compares without a name, or counts minutes of a degree.
+
+    `5 is wrong`, `2 to 3`, `\\ne 5` and `45'` are not what they hold.
+    """
+    return any(mark.search(given) and not mark.search(gold) for mark in _OTHERWISE)
+
+
 def choice(text: str) -> str | None:
     """The letter of a choice: `(C)`, `C.`, `\\text{(C)}`, `C) ..`, `answer is C`."""
     text = plain(text)
     match = _CHOICE.match(text) or (_ANNOUNCED.search(text) if len(text) < 200 else None)
-    return match[1] if match else None
+    return match[1] if match and not _MORE_LETTERS.match(text, match.end()) else None
 
 
 def is_choice(gold: str) -> bool:

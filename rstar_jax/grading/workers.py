@@ -16,9 +16,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 START_LIMIT_S = 60.0  # import of SymPy on a busy machine; does not count against the limit of a question
-GRACE_S = 0.5  # for a worker to end its child, before it is killed itself
+KEPT_S = 1.0  # of a limit for what comes after it, at most: on a busy machine every step waits for its turn
+GRACE_S = 0.5  # of that for a worker to end its child, before it is killed itself
 COMMAND = (sys.executable, "-m", "rstar_jax.grading.worker")
 
 
@@ -45,14 +47,17 @@ class Worker:
         self._ready = True
 
     def ask(self, gold: str, answer: str, limit_s: float) -> bool | None:
-        """The worker's word, or None if it had none within the limit. WorkerError if it is of no more use."""
+        """The worker's word, or None if it had none within the limit. WorkerError if it is of no more use.
+
+        The limit holds the end of the child too, and that of a worker that does not obey: its last quarter is kept.
+        """
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps({"gold": gold, "answer": answer}).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError as error:
             raise WorkerError("the grading worker is gone") from error
-        line = self._line(limit_s)
+        line = self._line(limit_s - min(KEPT_S, limit_s / 4))
         if line is None:
             self.process.send_signal(signal.SIGUSR1)
             line = self._line(GRACE_S)
@@ -115,6 +120,10 @@ class WorkerPool:
 
     def ask(self, gold: str, answer: str) -> bool | None:
         """The verdict, or None if there was none within the limit."""
+        return self.ask_any((gold,), answer)
+
+    def ask_any(self, golds: Sequence[str], answer: str, spent_s: float = 0.0) -> bool | None:
+        """Whether any of the golds is met: one limit for all of them, of which `spent_s` are gone."""
         with self._turns:
             worker = self._take()
             try:
@@ -122,13 +131,19 @@ class WorkerPool:
             except WorkerError:
                 self._drop(worker)
                 raise
+            deadline = time.monotonic() + self.limit_s - spent_s
+            replies: list[bool | None] = []
             try:
-                reply = worker.ask(gold, answer, self.limit_s)
+                while True not in replies and len(replies) < len(golds) and time.monotonic() < deadline:
+                    left = deadline - time.monotonic()
+                    replies.append(worker.ask(golds[len(replies)], answer, left))
             except WorkerError:
                 self._drop(worker, successor=True)
                 return None
             self._keep(worker)
-            return reply
+        if True in replies:
+            return True
+        return None if None in replies or len(replies) < len(golds) else False
 
     def _take(self) -> Worker:
         with self._lock:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from rstar_jax.grading import report
+from rstar_jax.grading.pairs import load
 
 PAIRS = [
     {"gold": "1/2", "pred": "0.5", "match": True, "kind": "decimal"},
@@ -50,7 +50,7 @@ def test_bad_input_is_one_sentence_with_file_and_line(tmp_path):
 
 def test_a_missing_label_is_told(tmp_path):
     unlabelled = write(tmp_path / "pairs.jsonl", [{"gold": "1", "pred": "1"}])
-    assert report.load(unlabelled, labelled=False)[0].match is None
+    assert load(unlabelled, labelled=False)[0].match is None
     done = command("--pairs", unlabelled)
     assert done.returncode == 2
     assert "`match`" in done.stderr
