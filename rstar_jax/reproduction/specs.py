@@ -96,7 +96,7 @@ def specs(plan: StudyPlan, rounds: Rounds) -> dict[str, Spec]:
         table_4(rounds),
         table_5(plan, rounds),
         table_6(rounds),
-        table_7(rounds),
+        table_7(plan, rounds),
         table_8(rounds),
         table_9(plan, rounds),
         table_10(plan, rounds),
@@ -192,7 +192,7 @@ def table_6(rounds: Rounds) -> Spec:
     return Spec("table_6", title, ("round",), tuple(lines), tuple(comparisons), "table_6")
 
 
-def table_7(rounds: Rounds) -> Spec:
+def table_7(plan: StudyPlan, rounds: Rounds) -> Spec:
     labels = published()["table_7"].row_labels
     own = {
         "random sample": Evaluation(RANDOM_SFT, "greedy"),
@@ -202,7 +202,8 @@ def table_7(rounds: Rounds) -> Spec:
     lines = []
     for source, data in labels:
         name = next((key for key in own if data.startswith(key)), None)
-        label = (slm(rounds.last - 1), data) if name and rounds.last > 1 else (source, data)
+        ours = data.replace("32 samples", f"{plan.rejection_samples} samples")
+        label = (slm(rounds.last - 1), ours) if name and rounds.last > 1 else (source, data)
         lines.append(Line(label, Way(own[name]) if name else None, (source, data)))
     verified = Way(greedy(rounds.last))
     comparisons = tuple(
