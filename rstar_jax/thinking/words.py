@@ -6,7 +6,6 @@ from rstar_jax.thinking.outcome import Alternative, Outcome
 from rstar_jax.thinking.thought import Thought
 
 WIDEST = 80  # characters of a question or an answer in a line about something else
-_ENDINGS = {"time": "; time was up", "stopped": "; stopped"}
 
 
 def progress(thought: Thought, outcome: Outcome, seconds: float) -> str:
@@ -87,5 +86,12 @@ def _cost(thought: Thought, outcome: Outcome) -> str:
     rate = f" ({outcome.tokens / seconds:.0f} tokens/s)" if seconds else ""
     return (
         f"{outcome.rollouts} rollouts, depth {outcome.depth}, {outcome.nodes} nodes, "
-        f"{outcome.tokens:,} tokens, {seconds:.1f} s{rate}{_ENDINGS.get(thought.ending, '')}"
+        f"{outcome.tokens:,} tokens, {seconds:.1f} s{rate}{_ending(thought, outcome)}"
     )
+
+
+def _ending(thought: Thought, outcome: Outcome) -> str:
+    """Why there are not more rollouts."""
+    if thought.ending == "done":
+        return "; nothing more could be found" if outcome.rollouts < thought.rollouts else ""
+    return {"time": "; time was up", "stopped": "; stopped"}.get(thought.ending, "")

@@ -102,6 +102,16 @@ def test_a_full_context_is_overlong(policy, tokenizer):
             proposer = PolicyProposer(policy, tokenizer, Sampling(max_tokens=12), max_context)
             return await proposer.propose(Path(PROBLEM), 20, 5)
 
+    proposer = PolicyProposer(policy, tokenizer, Sampling(max_tokens=12), 160)
+    assert proposer.length(Path(PROBLEM)) == length
+    limited = proposer.limited(length + 3)
+    assert (limited.max_context, proposer.max_context, proposer.limited(999).max_context) == (length + 3, 160, 160)
+
+    async def run_limited():
+        async with policy:
+            return await limited.propose(Path(PROBLEM), 20, 5)
+
+    assert asyncio.run(run_limited()) == asyncio.run(run(length + 3))
     for proposal in asyncio.run(run(length + 3)):
         assert proposal.finish in ("stop", "overlong")
         assert proposal.n_tokens <= 3

@@ -286,8 +286,10 @@ def test_a_failure_reaches_every_waiter(config, params, mesh, sizes, monkeypatch
 
     async def run():
         async with engine:
+            assert not engine.failed
             tasks = [asyncio.create_task(engine.generate([3], 1, GREEDY, i)) for i in range(50)]
             results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert engine.failed
             assert all(isinstance(r, RuntimeError) and isinstance(r.__cause__, OSError) for r in results)
             await engine.generate([3], 1, GREEDY, 0)
 

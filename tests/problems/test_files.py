@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rstar_jax.errors import InputError
-from rstar_jax.problems.files import content_id, read_problems, write_problems
+from rstar_jax.problems.files import content_id, read_problems, read_questions, write_problems
 from rstar_jax.problems.problem import Problem
 
 ROW = {"question": "What is 1 + 1?", "answer": "2"}
@@ -122,3 +122,29 @@ def test_writing_another_kind_of_file_is_refused(tmp_path: pathlib.Path) -> None
     with pytest.raises(InputError, match=r"end in \.json or \.jsonl"):
         write_problems(tmp_path / "a.parquet", [Problem("a", "Q", "1")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_questions_need_no_answers(tmp_path: pathlib.Path) -> None:
+    assert read_questions(jsonl(tmp_path, ROW, {"problem": "p"}, {"question": "q", "answer": None})) == [
+        "What is 1 + 1?",
+        "p",
+        "q",
+    ]
+    (tmp_path / "questions.txt").write_text("What is 1?\n\n  What is 2?  \n")
+    assert read_questions(tmp_path / "questions.txt") == ["What is 1?", "What is 2?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.jsonl", '{"question": "q"}\n{"answer": "2"}\n', 'a.jsonl, line 2: no "question"'),
+        ("a.jsonl", '{"question": " "}\n', "line 1: the question is empty"),
+        ("a.txt", "\n \n", "no questions in it"),
+        ("a.json", "[]", "no questions in it"),
+        ("a.csv", "q\n", "problem files end in"),
+    ],
+)
+def test_errors_in_questions(tmp_path: pathlib.Path, name: str, content: str, reason: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=reason):
+        read_questions(tmp_path / name)

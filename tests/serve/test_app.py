@@ -14,7 +14,12 @@ import httpx
 import openai
 import pytest
 
-from rstar_jax.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
+from rstar_jax.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, InputError
+from rstar_jax.serve.app import make_app
+from rstar_jax.serve.limits import Limits
+from rstar_jax.serve.process import bind
+from rstar_jax.serve.service import Service
+from rstar_jax.thinking.thought import Effort, as_problem
 
 QUESTION = "What is 3?"
 
@@ -30,8 +35,6 @@ def ask(client: openai.OpenAI, content: str = QUESTION, model: str = "fake", **f
 
 def alone(fake, question: str = QUESTION, **effort: Any) -> dict[str, Any]:
     """What the search itself finds, without a server."""
-    from rstar_jax.thinking.thought import Effort, as_problem
-
     system = fake.FakeSystem()
     thought = asyncio.run(system.think(system.begin(as_problem(question), Effort(**effort))))
     return json.loads(json.dumps(thought.to_json()))
@@ -266,8 +269,6 @@ def test_the_end_leaves_nobody_without_an_answer(start_fake, number, code):
 
 
 def test_a_port_in_use_is_a_sentence(server, process, fake):
-    from rstar_jax.serve.process import bind
-
     port = int(server.address.rsplit(":", 1)[1].removesuffix("/v1"))
     with pytest.raises(OSError, match="Address already in use"):
         bind("127.0.0.1", port)
@@ -277,9 +278,6 @@ def test_a_port_in_use_is_a_sentence(server, process, fake):
     ("host", "port", "words"), [("nowhere.invalid", 0, "--host nowhere"), ("127.0.0.1", 70000, "65535")]
 )
 def test_impossible_addresses(host, port, words):
-    from rstar_jax.errors import InputError
-    from rstar_jax.serve.process import bind
-
     with pytest.raises(InputError, match=words):
         bind(host, port)
 
@@ -301,3 +299,18 @@ def test_events_are_lines_of_json(server):
         lines = [line for line in response.iter_lines() if line]
     assert lines[-1] == "data: [DONE]"
     assert all(json.loads(line.removeprefix("data: "))["object"] == "chat.completion.chunk" for line in lines[:-1])
+
+
+def test_health_says_when_an_engine_has_failed(fake):
+    async def look() -> list[httpx.Response]:
+        system, closing = fake.FakeSystem(), asyncio.Event()
+        app = make_app(Service(system, "fake", Effort(), Limits(), closing, print))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            found = [await http.get("/health")]
+            closing.set()
+            found.append(await http.get("/health"))
+            system.failed = True
+            return [*found, await http.get("/health")]
+
+    answers = [(response.status_code, response.json()["status"]) for response in asyncio.run(look())]
+    assert answers == [(200, "ok"), (503, "closing"), (503, "failed")]

@@ -101,7 +101,7 @@ def test_what_ends_early_ends_with_the_best_so_far(fakes, think, ending):
     assert (thought.ending, tired.left) == (ending, 2)
     assert found.answer is not None
     assert 0 < found.rollouts < thought.rollouts
-    assert 0.1 <= thought.seconds < 10
+    assert 0.05 < thought.seconds < 10
 
 
 def test_who_is_cancelled_leaves_nothing_running(fakes, think):

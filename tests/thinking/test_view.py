@@ -43,6 +43,7 @@ def test_the_report_has_everything(thought):
     for one in found.alternatives[1:]:
         assert f"\n  {one.answer}: {one.votes} of {found.solutions} solutions, best PPM {one.score:+.3f}" in text
     assert f"{found.rollouts} rollouts, depth {found.depth}, {found.nodes} nodes, {found.tokens:,} tokens" in text
+    assert text.endswith("; nothing more could be found\n") == (found.rollouts < thought.rollouts)
 
 
 def test_a_report_without_an_answer(thought):
