@@ -104,10 +104,11 @@ class Drawing {
     const inner = this.model.children[number].length > 0;
     const fold = inner ? badge("fold", "−", end + 9) : null; // over the beginning of the edges
     const plate = svg("rect", { class: "plate", x: -14, y: -11.5, width: end + 14 + 6, height: 23, rx: 6 });
-    const rings = [svg("circle", { class: "ring mark", r: 1 }), svg("circle", { class: "ring state", r: 1 })];
+    const rings = ["mark", "state"].map((name) => svg("circle", { class: `ring ${name}` }));
+    const dot = svg("g", {}, ...rings, shape);
     const title = svg("title");
-    group.append(plate, ...rings, shape, text, ...badges, ...(fold ? [fold.box] : []), title);
-    return { group, shape, title, fold, rings, end, edge: svg("path"), sft: marks.sft };
+    group.append(plate, dot, text, ...badges, ...(fold ? [fold.box] : []), title);
+    return { group, dot, shape, title, fold, rings, end, edge: svg("path"), sft: marks.sft };
   }
 
   // state: found (set of nodes, or null without a search), fresh (set of nodes), walked (set of nodes).
@@ -147,8 +148,8 @@ class Drawing {
     put(item.group, "class", `node ${status} ${model.colour(number)} ${classes}`);
     put(item.edge, "class", classes);
     put(item.shape, "d", SHAPES[status]);
-    if (item.radius !== radius) for (const one of [item.shape, ...item.rings]) one.style.setProperty("--r", radius);
-    item.radius = radius;
+    put(item.shape, "transform", `scale(${radius.toFixed(2)})`);
+    for (const ring of item.rings) put(ring, "r", (radius + 3.5).toFixed(2));
     if (item.fold) write(item.fold, folded ? `+${model.below(number).length}` : "−");
     this.#describe(item, number, status, is);
   }

@@ -1,8 +1,7 @@
 // What the marks of the picture mean. Those that lie over the tree can be switched off.
 
 function sample(status, colour = "") {
-  const shape = svg("path", { class: "shape", d: SHAPES[status] });
-  shape.style.setProperty("--r", 5.5);
+  const shape = svg("path", { class: "shape", d: SHAPES[status], transform: "scale(5.5)" });
   return svg(
     "svg",
     { class: "sample", viewBox: "-9 -9 18 18", "aria-hidden": "true" },

@@ -49,9 +49,11 @@ class Places {
     this.at = at;
     const { drawing, stretch } = this;
     const far = this.k < FAR;
+    const dot = `scale(${Math.max(1, DOT / this.k).toFixed(3)})`;
     for (const node of this.goal.shown) {
       const [item, x, y] = [drawing.items[node], at.x[node] * stretch, at.y[node]];
       item.group.setAttribute("transform", `translate(${x.toFixed(1)},${y.toFixed(1)})`);
+      put(item.dot, "transform", dot);
       if (node === 0) continue;
       const parent = this.model.nodes[node].parent;
       const [from, above] = [at.x[parent] * stretch, at.y[parent]];
@@ -61,10 +63,9 @@ class Places {
 
   // Draws for a scale.
   show(k, stretch) {
-    const changes = this.k < FAR !== k < FAR || this.stretch !== stretch || !this.drawn;
+    const changes = k < FAR || this.k < FAR || !this.drawn;
     Object.assign(this, { k, stretch, drawn: true });
-    if (k < FAR || changes) this.picture.style.setProperty("--dot", Math.max(1, DOT / k));
-    if (!changes) return;
+    if (!changes) return; // near, only the camera moves
     this.picture.classList.toggle("far", k < FAR);
     this.#draw(this.at);
   }
