@@ -81,7 +81,7 @@ def test_400_nodes_open_with_the_best_path_and_unfold_to_a_whole(look: Look, lar
     assert len(dots) == len(large)
     frame = looked.page.locator("#tree").bounding_box()
     assert outside(dots, frame) == []
-    assert max(box[1] for box in dots) - min(box[0] for box in dots) > 0.5 * frame["width"]
+    assert max(box[1] for box in dots) - min(box[0] for box in dots) > 0.4 * frame["width"]
     assert max(box[3] for box in dots) - min(box[2] for box in dots) > 0.9 * frame["height"]
 
 
@@ -207,7 +207,7 @@ def test_400_nodes_are_smooth(look: Look, large: Tree, unfolded: bool):
         handled, shown = (statistics.median(times) for times in looked.page.evaluate(TIMES, [act, COUNT]))
         spent = 1000 * (seconds_of_its_thread(session) - before) / COUNT
         print(
-            f"{len(large)} nodes, {len(looked.visible)} of them drawn: {name} takes {spent:.1f} ms of the page's thread, "
+            f"{len(large)} nodes, {len(looked.visible)} drawn: {name} takes {spent:.1f} ms of the page's thread, "
             f"is handled in {handled:.1f} ms and to be seen after {shown:.1f} ms by the clock"
         )
         assert spent < 100  # generous: whoever else is at work on the machine costs time as well
