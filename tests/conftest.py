@@ -20,16 +20,14 @@ FAKES = pathlib.Path(__file__).with_name("search") / "fake_search.py"
 def compile_for_tests() -> str | None:
     """How JAX compiles in all processes of this session: those of xdist and of tests inherit the variables.
 
-    Nearly all programs of the tests run for a shorter time than they are compiled, so neither LLVM nor what turns
-    fusions into loops optimises much: a training step compiles in a fifth of the time. What is compiled once is kept in
-    the folder returned until the session ends, so that nothing is hidden from the next one.
+    Nearly all programs of the tests run for a shorter time than they are compiled, so LLVM optimises little. What is
+    compiled once is kept in the folder returned until the session ends, so that nothing is hidden from the next one.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
         return None
     folder = tempfile.mkdtemp(prefix="compiled-")
     os.environ |= {
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
         "JAX_COMPILATION_CACHE_DIR": folder,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.05",
     }

@@ -143,7 +143,7 @@ def test_a_run_that_starts_from_another_one(tmp_path, other, start_from) -> None
         path = Path(Problem("p", "Ppm tokens?", "2"), ("<answer>2<end_of_answer>",))
 
         async def score() -> list[float]:
-            async with lab.ppm(4) as scorer:
+            async with lab.scorer(lab.run.ppm(4)) as scorer:
                 assert scorer.engine.config.d_model == 8
                 assert scorer.engine.config.compute_dtype == "bfloat16"
                 return await scorer.score([path])

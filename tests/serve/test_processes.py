@@ -72,7 +72,7 @@ def said(found: Any) -> tuple[Any, ...]:
 
 
 def test_the_client_gets_a_solution_and_the_newest_run_is_named(server):
-    assert any("PPM of round 4 of the newest finished run, runs/tiny" in line for line in server.log)
+    assert any("those of round 4 of the newest finished run, runs/tiny" in line for line in server.log)
     with server.client() as client:
         found = ask(client, "What is 1 + 1?")
         pieces = list(ask(client, "What is 1 + 1?", stream=True))
