@@ -82,7 +82,6 @@ def test_a_killed_table_goes_on_and_ends_as_it_would_have(tmp_path) -> None:
     assert [row.text for row in samples] == [row.text for row in scored]
     searched = read_rows(parts / "SLM-r2+PPM-r2.search.many" / "trajectories.parquet")
     assert {row.tree for row in searched} == {0, 1, 2}
-    assert sum(row.calls for row in searched) > 0
 
     figure = start("figures/figure3.py", config, run, "--report")
     assert figure.wait(timeout=120) == 0

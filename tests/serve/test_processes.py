@@ -89,14 +89,15 @@ def test_the_client_gets_a_solution_and_the_newest_run_is_named(server):
     assert said(pieces[-1].search) == said(found)
 
 
-def test_64_at_once_are_answered_as_one_by_one(server):
+@pytest.mark.parametrize("effort", [{"n_rollouts": 1}, pytest.param({"n_trajectories": 3}, marks=pytest.mark.slow)])
+def test_64_at_once_are_answered_as_one_by_one(server, effort):
     async def together():
         async with server.asynchronous() as client:
-            return await asyncio.gather(*(ask(client, question) for question in QUESTIONS))
+            return await asyncio.gather(*(ask(client, question, **effort) for question in QUESTIONS))
 
     crowd = [said(found) for found in asyncio.run(together())]
     with server.client() as client:
-        assert crowd == [said(ask(client, question)) for question in QUESTIONS]
+        assert crowd == [said(ask(client, question, **effort)) for question in QUESTIONS]
     assert len({(answer, texts) for answer, _, texts, *_ in crowd}) > 10
 
 
