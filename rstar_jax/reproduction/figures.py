@@ -187,9 +187,9 @@ def _bars(axes: Axes, spec: FigureSpec, study: Study, column: Column) -> list[st
                 kinds.append(value.kind)
             else:
                 axes.text(1, y, "not run", fontsize="x-small", color="0.4", va="center")
-            if paper[part] is not None:
+            if (published_at := paper[part]) is not None:
                 look = {"marker": "o", "markerfacecolor": "white", "color": "0.3", "linestyle": "none"}
-                axes.plot(paper[part], y, label=PUBLISHED if place == part == 0 else None, **look)
+                axes.plot(published_at, y, label=PUBLISHED if place == part == 0 else None, **look)
     names = [one.label for one in spec.series]
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set(xlabel=spec.x_label, ylim=(-0.5, len(names) - 0.5), xlim=(0, 100))
