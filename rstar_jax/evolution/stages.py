@@ -131,6 +131,7 @@ def set_up_jax(cache: str | None) -> None:
 
     A folder that JAX's own variable JAX_COMPILATION_CACHE_DIR names goes first.
     """
-    if cache is not None and jax.config.read("jax_compilation_cache_dir") is None:
+    named = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]  # it has no stubs
+    if cache is not None and named is None:
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
