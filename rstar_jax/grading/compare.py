@@ -5,6 +5,7 @@ True, False, or None where the first stage cannot tell. A pair of types without 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -228,7 +229,9 @@ def _words(gold: Answer, answer: Answer) -> Truth:
     if isinstance(gold, Word) and isinstance(answer, Word):
         if gold.text in EMPTY_WORDS and answer.text in EMPTY_WORDS:
             return True
-        return gold.text == answer.text or (_short(gold) and _short(answer) and gold.raw == answer.raw)
+        if _short(gold) or _short(answer):
+            return gold.text == answer.text or (_short(gold) and _short(answer) and gold.raw == answer.raw)
+        return gold.text == answer.text or _glued(gold) == _glued(answer)
     word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
     assert isinstance(word, Word)
     if isinstance(other, Items) and not other.items:
@@ -239,6 +242,11 @@ def _words(gold: Answer, answer: Answer) -> Truth:
     if product is not None and isinstance(other, Value):
         return _values(product, other) if isinstance(gold, Word) else _values(other, product)
     return False
+
+
+def _glued(word: Word) -> str:
+    """Its letters only: collegemath has lost its spaces (`Notafunction`)."""
+    return re.sub(r"[\W_]", "", word.raw.lower())
 
 
 def _short(word: Word) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rstar_jax.grading import values
-from rstar_jax.grading.expression import Apply, Expression, Symbol, variables
+from rstar_jax.grading.expression import Apply, Expression, Symbol, integer, variables
 from rstar_jax.grading.forms import Answer, Items, Relation, Value, Word
 
 _COORDINATES = frozenset("xyz")
+_INVERSES = tuple(Apply("pow", (Symbol(name), Apply("neg", (integer(1),)))) for name in "fgh")  # f^{-1}(x)
 
 
 def lone_name(answer: Answer) -> str | None:
@@ -18,6 +19,8 @@ def lone_name(answer: Answer) -> str | None:
         return tree.name
     if isinstance(tree, Apply) and tree.head == "mul" and isinstance(tree.args[0], Symbol):
         return f"{tree.args[0].name}()"  # f(x) reads as a product
+    if isinstance(tree, Apply) and tree.head == "mul" and tree.args[0] in _INVERSES:
+        return "inverse()"
     return None
 
 

@@ -45,8 +45,10 @@ def _one(answer: str, truth: str) -> Verdict:
         return "equal"
     if words.is_choice(gold):
         return "equal" if words.choice(gold) == words.choice(given) else "different"
-    if words.is_composed(gold) or words.says_otherwise(gold, given):
+    if words.is_composed(gold):
         return "equal" if _unspaced(gold) == _unspaced(given) else "different"
+    if words.says_otherwise(gold, given):
+        return "different"
     try:
         same = compare.equal(read(gold), read(given))
     except Unreadable:

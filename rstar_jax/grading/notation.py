@@ -5,14 +5,16 @@ So the verdicts of the released grader stay what they are, whatever the strict o
 
 from __future__ import annotations
 
+import functools
 import re
 
 from rstar_jax.grading.limits import MAX_CHARACTERS
 from rstar_jax.grading.normalise import clean
 from rstar_jax.grading.words import number_word
 
+_SHORT = 300  # characters
 _ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|mm|cm|em|ex)\s*\]")
-_WIDE_THOUSANDS = re.compile(r"(?<=\d),\\!\s+(?=\d{3}(?!\d))")
+_WIDE_THOUSANDS = re.compile(r"(?<=\d),\s*\\!\s*(?=\d{3}(?!\d))")
 _SPACED_COMMA = re.compile(r"(?<=\d),(?:\\[ ;:]|~)(?=\d)")
 _DIGIT_GROUPS = re.compile(r"\d+(?:,\d+)+")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
@@ -27,6 +29,8 @@ _SCALES = {"C": r"\text{ degrees Celsius}", "F": r"\text{ degrees Fahrenheit}"}
 _CHOSEN = re.compile(r"(?<![A-Za-z\\_}])C\((\d+),\s*(\d+)\)")
 _MODULE = re.compile(r"(?<![A-Za-z\\])(?:np|numpy|math|sp|sympy|cmath)\.(?=(?:pi|e|E|I|oo|inf)(?!\w))")
 _UNIT_POWER = re.compile(r"(?<=\s)([a-z]+)\*\*([23])$")
+_QUOTED = re.compile(r"""(?<![A-Za-z\d)])(['"])([^'"]*)\1""")  # ['3', '4']
+_ALL_REALS = re.compile(r"(?i:\ball\s?real\s?numbers\b|\bthe set of all real numbers\b)")
 _FLAGGED = re.compile(r"Interval\(([^(),]+),([^(),]+),\s*(True|False),\s*(True|False)\)")
 _OPENINGS = {("True", "True"): ".open", ("True", "False"): ".Lopen", ("False", "True"): ".Ropen"}
 _ONE_ROW = re.compile(r"(?:Matrix\()?\[\[([^\[\]]*,[^\[\]]*)\]\]\)?")
@@ -36,7 +40,14 @@ _CHAIN = re.compile(r"(.+<=?\s*)([a-z]\w*) and \2(\s*<=?.+)")
 
 def strict_clean(text: str) -> str | None:
     """The text in the plain notation of the reader, or None if it is too long to be an answer."""
+    if len(text) <= _SHORT:
+        return _known(text)  # a search asks for one gold many times
     return clean(_rewritten(text)) if len(text) <= MAX_CHARACTERS else None
+
+
+@functools.lru_cache(maxsize=8192)
+def _known(text: str) -> str | None:
+    return clean(_rewritten(text))
 
 
 def _rewritten(text: str) -> str:
@@ -49,9 +60,11 @@ def _rewritten(text: str) -> str:
         text = _latex(text)
     else:
         text = _printed(text)
-    text = _HALF_DAY.sub(r"\1\2", _temperature(text).replace("per cent", "percent"))
-    text = text.replace("the set of all real numbers", "all real numbers")
-    return _negative(text)
+    if "eal" in text:  # also where a benchmark has lost its spaces
+        text = _ALL_REALS.sub("all real numbers", text)
+    if "circ" in text or "°" in text:
+        text = _TEMPERATURE.sub(lambda m: _SCALES[m[1] or m[2]], text)
+    return _in_words(text) if " " in text or ".m" in text or ".M" in text else text
 
 
 def _commas(text: str) -> str:
@@ -72,14 +85,12 @@ def _latex(text: str) -> str:
     return re.sub(r"(?<!\\)\\$", "", text)
 
 
-def _temperature(text: str) -> str:
-    return _TEMPERATURE.sub(lambda m: _SCALES[m[1] or m[2]], text) if "circ" in text or "°" in text else text
-
-
 def _printed(text: str) -> str:
     """Python and SymPy print, and C(n,k)."""
     if "**" in text or "." in text:
         text = _UNIT_POWER.sub(r"\1^\2", _MODULE.sub("", text))
+    if text[:1] in ("[", "{", "(") and ("'" in text or '"' in text):
+        text = _QUOTED.sub(r"\2", text)
     if "(" not in text and "[" not in text:
         return text
     text = _CHOSEN.sub(r"\\binom{\1}{\2}", text)
@@ -98,8 +109,9 @@ def _condition(text: str) -> str:
     return _CHAIN.sub(r"\1\2\3", closed)
 
 
-def _negative(text: str) -> str:
-    """`negative three`, `minus 3` as numbers."""
+def _in_words(text: str) -> str:
+    """Half days, per cent, and `negative three`, `minus 3` as numbers."""
+    text = _HALF_DAY.sub(r"\1\2", text.replace("per cent", "percent"))
     sign, _, rest = text.partition(" ")
     if sign.lower() not in ("negative", "minus"):
         return text

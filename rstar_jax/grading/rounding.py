@@ -6,8 +6,10 @@ import re
 
 from rstar_jax.grading.vocabulary import GREEK
 
-_APPROXIMATELY = re.compile(r"\\approx|≈")
-_NAME = re.compile(rf"[\s$({{]*(?:[A-Za-z]|\\(?:{'|'.join(sorted(GREEK))}))?(?:_\{{?\w*\}}?)?(?:\([a-z]\))?[\s$]*")
+_APPROXIMATELY = re.compile(r"\\approx(?![a-z])|≈")
+_DRESSING = re.compile(r"\\displaystyle|\\[\[\](),;! ]|[$\s]")
+_NAME = re.compile(rf"(?:[A-Za-z]|\\(?:{'|'.join(sorted(GREEK))}))?(?:_\{{?\w*\}}?)?(?:\([a-z]\))?")
+_DECIMAL = re.compile(r"\s*\\?\$?\s*-?\s*\d[\d,]*(?:\.\d*)?[^\d,;]{0,40}(?:\^\{?\d\}?)?\D{0,9}")
 _LONGEST = 300  # characters
 
 
@@ -18,8 +20,13 @@ def both_sides(gold: str) -> tuple[str, ...]:
 
 
 def before_rounding(text: str) -> str:
-    """An answer without the decimal that it gives beside the exact value."""
-    parts = _APPROXIMATELY.split(text) if len(text) < _LONGEST else [text]
-    if len(parts) != 2 or not all(part.strip() for part in parts) or _NAME.fullmatch(parts[0]):
+    """An answer without the decimal that it gives beside the exact value, and without a sign in front."""
+    if ("approx" not in text and "≈" not in text) or len(text) > _LONGEST:
         return text
-    return parts[0]
+    parts = _APPROXIMATELY.split(text)
+    if len(parts) != 2 or parts[0].count("{") != parts[0].count("}"):
+        return text
+    exact = _DRESSING.sub("", parts[0])
+    if not exact:
+        return "".join(parts)
+    return text if _NAME.fullmatch(exact) or not _DECIMAL.fullmatch(parts[1]) else parts[0]

@@ -113,7 +113,12 @@ class Sampler:
             raise Undefined
         raw = hashlib.blake2b(f"{self.point}/{name}".encode(), digest_size=9).digest()
         size = self.mp.mpf(3 + int.from_bytes(raw[:8], "big") % 10**15) / (4 * 10**14) + self.mp.mpf(1) / 3
-        return -size if self.signed and raw[8] % 2 else size
+        return self._far(name, raw[8]) * size if self.signed else size
+
+    def _far(self, name: str, noise: int) -> int:
+        """A sign and a scale, so that |x - 3| meets both of its branches; the first two points have opposite signs."""
+        sign = self.point + sum(map(ord, name)) if self.point < 2 else noise
+        return (-1) ** sign * 8 ** (self.point % 3)
 
     def _checked(self, value: Any) -> Any:
         if self.mp.isnan(value) or self.mp.isinf(value):

@@ -69,7 +69,7 @@ def proportional(gold: Expression, answer: Expression, positive: bool = False) -
         return False
     try:
         ratios = []
-        signed = ("abs" in heads(gold)) != ("abs" in heads(answer))
+        signed = "abs" in heads(gold) | heads(answer)
         for point in range(POINTS):
             top, bottom = sample(gold, point, signed), sample(answer, point, signed)
             if top == 0 or bottom == 0:
@@ -161,7 +161,7 @@ def _equal_samples(
     if gold_literal is not None and gold_literal.digits >= GOLD_DIGITS and not variables(answer):
         return _decimal_of_irrational(answer, gold_literal, a)
     same = _agree(gold, answer, signed=False)
-    if same and ("abs" in heads(gold)) != ("abs" in heads(answer)):
+    if same and "abs" in heads(gold) | heads(answer):
         return _agree(gold, answer, signed=True)  # |x| and x differ where x is negative only
     return same
 

@@ -28,6 +28,7 @@ _NON_WORD = re.compile(r"[^\w' ]+")
 _PROSE = re.compile(r"(?<![\\A-Za-z_])[A-Za-z]{2,}(?![A-Za-z(_^])")
 _MATHEMATICS = frozenset(FUNCTIONS) | frozenset(SYMBOLS) | GREEK | frozenset(UNITS) | UNIT_FILLERS
 _SENTENCE = 4  # words
+_DIGIT = re.compile(r"\d")
 _MONTH = re.compile(
     r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
@@ -63,7 +64,9 @@ def is_prose(text: str) -> bool:
 
 def is_composed(text: str) -> bool:
     """Whether it is a date or has minutes of a degree: June 20 is neither 20 nor July 20."""
-    return any(c.isdigit() for c in text) and (_MONTH.search(text) or _MINUTES.search(text)) is not None
+    if "'" in text:
+        return _MINUTES.search(text) is not None
+    return not text.islower() and _DIGIT.search(text) is not None and _MONTH.search(text) is not None
 
 
 def says_otherwise(gold: str, given: str) -> bool:
@@ -71,6 +74,8 @@ def says_otherwise(gold: str, given: str) -> bool:
 
     `5 is wrong`, `2 to 3`, `\\ne 5` and `45'` are not what they hold.
     """
+    if not _DIGIT.search(given):  # words are compared as words
+        return False
     return any(mark.search(given) and not mark.search(gold) for mark in _OTHERWISE)
 
 

@@ -150,6 +150,18 @@ def test_the_async_grader_does_not_hold_up_the_loop():
     assert grader.stats.unanswered == 1
 
 
+def test_all_golds_of_a_call_share_its_limit(pool):
+    workers = pool(OBEYS, limit_s=1.0)
+    workers.start()
+    began = time.monotonic()
+    assert workers.ask_any(["hang"] * 5, "hang") is None
+    assert time.monotonic() - began < 3.0  # five limits would be 5
+    assert workers.ask_any(["1", "2"], "2") is True
+    assert workers.ask_any(["1", "2"], "3") is False
+    assert workers.ask_any(["1", "2"], "2", spent_s=1.0) is None  # nothing is left
+    assert workers.ask("1", "1") is True
+
+
 def test_threads_may_ask_at_once():
     questions = [*[UNKNOWN] * 4, ("1", "2"), ("1/2", "0.5"), (r"\int_0^1 2x dx", "1")] * 2
     with GraderPool(workers=2, time_limit_s=30.0) as grader, concurrent.futures.ThreadPoolExecutor(6) as threads:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rstar_jax.grading.rewriting.labels import Labelled, other, same
 
-_CHOICE_OR_WORD = re.compile(r"[A-Za-z ]*")
+_FIXED_SPACES = re.compile(r"\\begin|\\(?:text|mbox|mathrm)|\\!|\d,\S*\d{3}|\{,\}")  # words, thousands, row ends
 _INVALID = ("", " ", "None", "nan", "[]", "Traceback (most recent call last):", "ZeroDivisionError: division by zero")
 _ELSEWHERE = "8675309"  # a number that no gold holds
 
@@ -24,13 +24,13 @@ def rule(gold: str) -> Iterator[Labelled]:
     if _ELSEWHERE not in text:
         yield from other("invalid", f"I am sorry, my {_ELSEWHERE} attempts at a proof all failed.")
         yield from other("partial", f"{text}, {_ELSEWHERE}" if _ends_open(text) else _ELSEWHERE)
-    if _balanced(text):
+    if _balanced(text) and not text.endswith("\\"):
         yield from _dressed(text)
 
 
 def _dressed(text: str) -> Iterator[Labelled]:
     yield from same("wrap", text, f" {text} ", rf"\boxed{{{text}}}")
-    if not text.endswith((".", "\\")):
+    if not text.endswith("."):
         yield from same("wrap", f"{text}.")
     if "$" not in text and r"\[" not in text and r"\(" not in text:
         yield from same("wrap", f"${text}$", rf"\({text}\)", rf"\[{text}\]", rf"\displaystyle {text}", f"$${text}$$")
@@ -40,10 +40,8 @@ def _dressed(text: str) -> Iterator[Labelled]:
             yield from same("wrap", text.replace(old, new))
     if "\\left" in text and not re.search(r"\\(?:left|right)(?:[a-z.\\|]|\s)", text):
         yield from same("wrap", re.sub(r"\\(?:left|right)", "", text))
-    if r"\begin" not in text and not re.search(r"\\(?:text|mbox|mathrm)", text) and re.search(r"[=+,]", text):
-        yield from same(
-            "wrap", re.sub(r"\s*([=+,])\s*", r" \1 ", text) if not re.search(r"\d,\S*\d{3}|\{,\}", text) else text
-        )
+    if not _FIXED_SPACES.search(text):
+        yield from same("wrap", re.sub(r"\s*([=+,])\s*", r" \1 ", text))
 
 
 def _balanced(text: str) -> bool:
